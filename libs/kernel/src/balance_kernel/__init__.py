@@ -1,0 +1,1 @@
+"""Pure value types used by two services or more (stdlib only)."""

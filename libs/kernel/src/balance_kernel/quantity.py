@@ -1,0 +1,81 @@
+"""What is metered, in which unit, and what a value is worth.
+
+The string values are the symbols of the contract; ``code`` is the small integer kept in tables.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class _Coded(str, Enum):
+    """An enum of the contract whose members also have a small integer for tables: their position."""
+
+    @property
+    def code(self) -> int:
+        return list(type(self)).index(self)
+
+
+class Resource(_Coded):
+    """What is metered."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    GAS = "GAS"
+    WATER = "WATER"
+    HOT_WATER = "HOT_WATER"
+    HEAT = "HEAT"
+    ELECTRICITY = "ELECTRICITY"
+    TEMPERATURE = "TEMPERATURE"
+
+    @property
+    def unit(self) -> Unit:
+        """Base unit of its integers."""
+        return _UNITS[self]
+
+
+class Unit(_Coded):
+    """Base unit of the integers on the wire and in tables."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    MILLILITRE = "MILLILITRE"
+    WATT_HOUR = "WATT_HOUR"
+    MILLIDEGREE_CELSIUS = "MILLIDEGREE_CELSIUS"
+
+
+class Quality(_Coded):
+    """What a value is worth (docs/domain.md §3)."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    VALID = "VALID"
+    ESTIMATED = "ESTIMATED"
+    EDITED = "EDITED"
+    SUSPECT = "SUSPECT"
+    MISSING = "MISSING"
+
+
+class Role(_Coded):
+    """Which side of the balance a usage point is on."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    SUPPLY = "SUPPLY"
+    MEMBER = "MEMBER"
+
+
+_UNITS = {
+    Resource.UNSPECIFIED: Unit.UNSPECIFIED,
+    Resource.GAS: Unit.MILLILITRE,
+    Resource.WATER: Unit.MILLILITRE,
+    Resource.HOT_WATER: Unit.MILLILITRE,
+    Resource.HEAT: Unit.WATT_HOUR,
+    Resource.ELECTRICITY: Unit.WATT_HOUR,
+    Resource.TEMPERATURE: Unit.MILLIDEGREE_CELSIUS,
+}
+
+
+def half_up(numerator: int, denominator: int) -> int:
+    """numerator / denominator rounded half up (docs/domain.md §1.3); denominator > 0.
+
+    >>> half_up(5, 2), half_up(-5, 2), half_up(1, 3)
+    (3, -2, 0)
+    """
+    return (2 * numerator + denominator) // (2 * denominator)
