@@ -1,3 +1,4 @@
+import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -36,7 +37,7 @@ def test_days_cover_a_span_without_gap() -> None:
     calendar = Calendar("Europe/Madrid")
     days = list(calendar.days(datetime(2016, 10, 28, 12, tzinfo=UTC), datetime(2016, 11, 2, tzinfo=UTC)))
     assert len(days) == 6
-    assert {b - a for a, b in zip(days, days[1:], strict=False)} == {timedelta(hours=24), timedelta(hours=25)}
+    assert {b - a for a, b in itertools.pairwise(days)} == {timedelta(hours=24), timedelta(hours=25)}
 
 
 def test_codes_are_positions_and_units_are_known() -> None:

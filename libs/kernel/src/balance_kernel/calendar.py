@@ -47,7 +47,7 @@ class Calendar:
         return self.start_of(self.date_of(instant))
 
     def shift(self, day_start: datetime, days: int) -> datetime:
-        """Start of the metering day ``days`` after (before, when negative) the one starting at ``day_start``."""
+        """Start of the metering day ``days`` after (or before) the one starting at ``day_start``."""
         return self.start_of(self.date_of(day_start) + timedelta(days=days))
 
     def next_day(self, day_start: datetime) -> datetime:

@@ -5,10 +5,10 @@ The string values are the symbols of the contract; ``code`` is the small integer
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class _Coded(str, Enum):
+class _Coded(StrEnum):
     """An enum of the contract whose members also have a small integer for tables: their position."""
 
     @property
