@@ -1,0 +1,209 @@
+"""`make setup`: everything this checkout needs, in `.venv/` and `.local/parts/`, and a few Debian packages.
+
+Standard library only, for nothing is installed yet when it runs. Each step leaves a stamp that holds the hash
+of what it was made from; a step whose stamp is still right is passed over.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+VENV = CHECKOUT / ".venv"
+PYTHON = VENV / "bin" / "python"
+UV = VENV / "bin" / "uv"
+PARTS = CHECKOUT / ".local" / "parts"
+REQUIREMENTS = CHECKOUT / "requirements"
+KAFKA_POM = CHECKOUT / "deploy" / "local" / "kafka" / "pom.xml"
+
+MAVEN = ("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never")
+COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
+REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
+# The registry's parent POM is not to be had everywhere; this older plugin fetches the archive without asking for it.
+UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:2.10:unpack"
+
+
+class Unprepared(Exception):
+    """A step failed; the message says what to do."""
+
+
+def main() -> int:
+    """Run every step that is due. Exit code 0 when all is there."""
+    (CHECKOUT / ".local").mkdir(exist_ok=True)
+    started = time.monotonic()
+    try:
+        with _lock(CHECKOUT / ".local" / "setup.lock"):
+            done = [step() for step in (system_packages, environment, libraries, members, kafka, registry)]
+    except Unprepared as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return 1
+    if any(done):
+        print(f"setup: ready after {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+def system_packages() -> bool:
+    """Java 17 or later, Maven, PostgreSQL and Python's venv: Debian's packages where this is root."""
+    wanted = [package for package, there in _DEBIAN_PACKAGES.items() if not there()]
+    if not wanted:
+        return False
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *wanted]
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        raise Unprepared(
+            f"{', '.join(wanted)} missing, and only root may install. Run\n"
+            f"    sudo apt-get update && sudo {' '.join(install)}\n"
+            "(elsewhere than on Debian: Java 17 or later, Maven, PostgreSQL 15 or later on the PATH) and try again"
+        )
+    _say(f"installing Debian packages: {', '.join(wanted)}")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    _run(["apt-get", "update", "--quiet"], quiet)
+    _run(install, quiet)
+    missing = [package for package in wanted if not _DEBIAN_PACKAGES[package]()]
+    if missing:
+        raise Unprepared(f"{', '.join(missing)} installed, and yet not found; see apt-get's words above")
+    return True
+
+
+def environment() -> bool:
+    """The virtual environment, and uv in it, pinned by hash."""
+    return _step(
+        "Python environment .venv with uv",
+        VENV / ".made-from",
+        [REQUIREMENTS / "bootstrap.txt"],
+        sys.version,
+        _make_environment,
+    )
+
+
+def libraries() -> bool:
+    """Every library of the lock, and no other."""
+    locks = [REQUIREMENTS / "dev.txt", REQUIREMENTS / "bootstrap.txt"]
+    return _step(
+        "libraries of requirements/dev.txt",
+        VENV / ".libraries",
+        locks,
+        (VENV / ".made-from").read_text(),
+        lambda: _run([UV, "pip", "sync", "--quiet", "--python", PYTHON, "--require-hashes", *locks]),
+    )
+
+
+def members() -> bool:
+    """The workspace's own packages, editable. Their libraries come from the lock alone."""
+    workspace = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["workspace"]
+    folders = [CHECKOUT / member for member in workspace["members"]]
+    editable = [argument for folder in folders for argument in ("--editable", folder)]
+    install = [UV, "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation", *editable]
+    return _step(
+        f"{len(folders)} packages of the workspace",
+        VENV / ".members",
+        [folder / "pyproject.toml" for folder in folders],
+        (VENV / ".libraries").read_text(),
+        lambda: _run(install),
+    )
+
+
+def kafka() -> bool:
+    """The broker's jars."""
+    copy = [*MAVEN, "--file", KAFKA_POM, COPY_DEPENDENCIES, "-DincludeScope=runtime"]
+    return _part("kafka", "Apache Kafka (44 MB)", [KAFKA_POM], "", copy)
+
+
+def registry() -> bool:
+    """The schema registry, unpacked."""
+    unpack = [*MAVEN, UNPACK, f"-Dartifact={REGISTRY}"]
+    return _part("registry", "Apicurio schema registry (104 MB)", [], REGISTRY, unpack)
+
+
+def _part(name: str, title: str, sources: Sequence[Path], salt: str, maven: Sequence[str | Path]) -> bool:
+    folder = PARTS / name
+
+    def fetch() -> None:
+        # Into a folder beside it first: what is interrupted must not look whole.
+        fresh = PARTS / f"{name}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        _run([*maven, f"-DoutputDirectory={fresh}"])
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+
+    return _step(title, folder / ".made-from", sources, salt, fetch)
+
+
+def _make_environment() -> None:
+    if not (3, 11) <= sys.version_info < (3, 13):
+        raise Unprepared(f"expected Python 3.11 or 3.12, found {sys.version.split()[0]}; name one: make PYTHON=python3.11")
+    _run([sys.executable, "-m", "venv", "--clear", VENV])
+    _run([PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", REQUIREMENTS / "bootstrap.txt"])
+
+
+def _step(title: str, stamp: Path, sources: Sequence[Path], salt: str, make: Callable[[], None]) -> bool:
+    """Whether there was something to do. `salt` stands for what the step depends on besides the sources."""
+    digest = hashlib.sha256(salt.encode())
+    for source in sources:
+        digest.update(source.read_bytes())
+    if stamp.exists() and stamp.read_text() == digest.hexdigest():
+        return False
+    _say(title)
+    started = time.monotonic()
+    make()
+    stamp.write_text(digest.hexdigest())
+    _say(f"{title}: done in {time.monotonic() - started:.0f} s")
+    return True
+
+
+def _java_17() -> bool:
+    try:
+        answer = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+        return int(answer.split('"')[1].split(".")[0]) >= 17
+    except (OSError, subprocess.CalledProcessError, IndexError, ValueError):
+        return False
+
+
+def _venv_works() -> bool:
+    # Debian splits ensurepip off; without it `python -m venv` fails half-way.
+    return PYTHON.exists() or subprocess.run([sys.executable, "-c", "import ensurepip"], stderr=subprocess.DEVNULL).returncode == 0
+
+
+def _postgresql() -> bool:
+    return bool(shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb")))
+
+
+_DEBIAN_PACKAGES: dict[str, Callable[[], bool]] = {
+    "python3-venv": _venv_works,
+    "openjdk-17-jre-headless": _java_17,
+    "maven": lambda: shutil.which("mvn") is not None,
+    "postgresql": _postgresql,
+}
+
+
+def _run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
+    words = [str(word) for word in command]
+    if subprocess.run(words, cwd=CHECKOUT, env={**os.environ, **(environment or {})}).returncode:
+        raise Unprepared(f"this failed, see its words above; run it again when it is put right:\n    {' '.join(words)}")
+
+
+def _say(text: str) -> None:
+    print(f"setup: {text}", flush=True)
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _say("waiting for another setup of this checkout")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+if __name__ == "__main__":
+    sys.exit(main())
