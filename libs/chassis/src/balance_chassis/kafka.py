@@ -1,0 +1,127 @@
+"""The one way to the broker: options of every client, records as we see them, the producer, names with their prefix."""
+
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from balance_schemas import catalogue
+
+from balance_chassis.settings import KafkaSettings
+
+ORIGIN_TOPIC_HEADER = "balance_dlq_topic"
+"""Header of a dead letter that names its topic of origin; one that is replayed counts as a record of that topic."""
+
+_PRODUCER_BATCH_BYTES = 512 * 1024
+_FETCH_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as it lies on the broker. `topic` is the catalogue's name, without the installation's prefix."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp_ms: int
+
+    def header(self, name: str) -> bytes | None:
+        """The first header of that name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of key and value together."""
+        return len(self.key or b"") + len(self.value or b"")
+
+
+def record_of(message: ConsumerRecord, topic_prefix: str) -> Record:
+    """A record from aiokafka's; a replayed dead letter gets the topic it came from first."""
+    headers = tuple(message.headers)
+    origin = next((value.decode() for key, value in headers if key == ORIGIN_TOPIC_HEADER), message.topic)
+    return Record(
+        topic=origin.removeprefix(topic_prefix),
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=headers,
+        timestamp_ms=message.timestamp,
+    )
+
+
+def topic_name(settings: KafkaSettings, topic: str) -> str:
+    """Name on the broker of a topic, or a group, of the catalogue."""
+    return settings.topic_prefix + topic
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """What every aiokafka client is given: addresses, TLS, SASL."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        "security_protocol": settings.security_protocol,
+    }
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings)
+    if settings.security_protocol.startswith("SASL"):
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.sasl_username
+        options["sasl_plain_password"] = settings.sasl_password
+    return options
+
+
+def confluent_options(settings: KafkaSettings) -> Mapping[str, str]:
+    """The same for a client of librdkafka (confluent-kafka): tools and tests."""
+    options = {
+        "bootstrap.servers": settings.bootstrap_servers,
+        "security.protocol": settings.security_protocol,
+        "ssl.ca.location": settings.ssl_cafile,
+        "ssl.certificate.location": settings.ssl_certfile,
+        "ssl.key.location": settings.ssl_keyfile,
+    }
+    if settings.security_protocol.startswith("SASL"):
+        options["sasl.mechanism"] = settings.sasl_mechanism
+        options["sasl.username"] = settings.sasl_username
+        options["sasl.password"] = settings.sasl_password
+    return {key: str(value) for key, value in options.items() if value is not None}
+
+
+def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
+    """A producer that neither loses nor doubles on retries. Make it in a running loop; whoever uses it starts it."""
+    return AIOKafkaProducer(
+        **client_options(settings),
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=20,
+        compression_type="lz4",
+        max_batch_size=_PRODUCER_BATCH_BYTES,
+        # What a dead letter may be: the largest record there is, and the headers that say why.
+        max_request_size=catalogue.MAX_MESSAGE_BYTES + catalogue.DEAD_LETTER_HEADERS_BYTES,
+    )
+
+
+def make_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
+    """A consumer of a group of the catalogue that commits only when told. Make it in a running loop."""
+    return AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=topic_name(settings, group),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=_FETCH_BYTES,
+        session_timeout_ms=int(settings.session_timeout_s * 1000),
+        heartbeat_interval_ms=int(settings.session_timeout_s * 200),
+        # How long a rebalance waits for members that died; they are known dead after the session timeout.
+        rebalance_timeout_ms=int(settings.session_timeout_s * 1000),
+        max_poll_interval_ms=300_000,
+    )
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ssl_cafile)
+    if settings.ssl_certfile:
+        context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
+    return context
