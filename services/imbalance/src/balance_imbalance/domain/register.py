@@ -1,0 +1,82 @@
+"""Memberships and meters over time, and what a change of them touches (docs/domain.md §4).
+
+Instants are seconds since 1970 (UTC). ``FOREVER`` stands for an end that is not set.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from balance_kernel.quantity import Role
+
+FOREVER = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A usage point (surrogate) in a group from ``valid_from`` up to, not including, ``valid_to``."""
+
+    usage_point: int
+    role: Role
+    coefficient_ppm: int
+    valid_from: int
+    valid_to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """A meter fitted from ``fitted_at`` up to, not including, ``removed_at``: class in millionths, pulse in base units."""
+
+    fitted_at: int
+    removed_at: int
+    class_ppm: int
+    pulse_weight: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ChangedSpan:
+    """A usage point stands otherwise than before from ``start`` up to, not including, ``end``."""
+
+    usage_point: int
+    start: int
+    end: int
+
+
+def changed_memberships(old: Sequence[Membership], new: Sequence[Membership]) -> Sequence[ChangedSpan]:
+    """Where the memberships of a group differ: the symmetric difference of two histories, ascending."""
+    spans: list[ChangedSpan] = []
+    for point in sorted({m.usage_point for m in (*old, *new)}):
+        sides = [
+            [(m.valid_from, m.valid_to, (m.role, m.coefficient_ppm)) for m in side if m.usage_point == point]
+            for side in (old, new)
+        ]
+        spans.extend(ChangedSpan(point, start, end) for start, end in _differences(*sides))
+    return spans
+
+
+def changed_meters(usage_point: int, old: Sequence[Meter], new: Sequence[Meter]) -> Sequence[ChangedSpan]:
+    """Where the meters of a usage point differ in class or pulse weight, ascending."""
+    sides = [[(m.fitted_at, m.removed_at, (m.class_ppm, m.pulse_weight)) for m in side] for side in (old, new)]
+    return [ChangedSpan(usage_point, start, end) for start, end in _differences(*sides)]
+
+
+_Timed = tuple[int, int, Hashable]
+
+
+def _differences(old: Sequence[_Timed], new: Sequence[_Timed]) -> Iterator[tuple[int, int]]:
+    """Maximal spans in which what holds differs, as multisets."""
+    edges = sorted({edge for start, end, _ in (*old, *new) for edge in (start, end)})
+    open_from: int | None = None
+    for start in edges:
+        differs = _holding(old, start) != _holding(new, start)
+        if differs and open_from is None:
+            open_from = start
+        if not differs and open_from is not None:
+            yield open_from, start
+            open_from = None
+
+
+def _holding(history: Iterable[_Timed], at: int) -> Counter[Hashable]:
+    return Counter(what for start, end, what in history if start <= at < end)

@@ -1,0 +1,59 @@
+"""The settings that take part in the figures, and the words for what they say (docs/domain.md §4)."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import astuple, dataclass
+from enum import IntEnum
+
+ALGORITHM_VERSION = 1
+"""Raised with every change of the computation that can change a figure."""
+
+PPM = 1_000_000
+PAST_DAYS_USED = 7
+
+
+class Coverage(IntEnum):
+    """How much of a group was heard (§4.4): names are the symbols of the contract, numbers what tables hold."""
+
+    UNSPECIFIED = 0
+    COMPLETE = 1
+    ESTIMATED = 2
+    UNRELIABLE = 3
+    NOT_COMPUTABLE = 4
+
+
+class Verdict(IntEnum):
+    """What an imbalance says (§4.6): names are the symbols of the contract, numbers what tables hold."""
+
+    UNSPECIFIED = 0
+    WITHIN_TOLERANCE = 1
+    LOSS = 2
+    SURPLUS = 3
+    UNDECIDED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Settings of the computation. ``settings_hash`` travels with every result."""
+
+    unreliable_share: float = 0.30
+    """Share of the missing above which a result is UNRELIABLE, 0 to 1."""
+    in_service_factor: float = 1.0
+    """f: how many times its class a meter in service may err; 1 for new meters."""
+    batch_correlation: float = 0.0
+    """ρ: correlation of the errors of one batch of members' meters, 0 to 1."""
+    lookback_days: int = 28
+    """How many metering days back a silent member's own past is looked for."""
+    grace_s: int = 36 * 3600
+    """How long after its end a day is computed although nobody reported."""
+
+    @property
+    def unreliable_share_ppm(self) -> int:
+        """The same in millionths."""
+        return round(self.unreliable_share * PPM)
+
+    @property
+    def settings_hash(self) -> str:
+        """16 hexadecimal digits; equal for equal settings."""
+        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]

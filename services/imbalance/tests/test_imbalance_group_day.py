@@ -1,0 +1,230 @@
+"""Figures of one group-day (docs/domain.md §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from balance_imbalance.domain.assembly import GroupHistory, ReadingTable, day_input
+from balance_imbalance.domain.figures import GroupDay
+from balance_imbalance.domain.group_day import compute
+from balance_imbalance.domain.register import FOREVER, Membership, Meter
+from balance_imbalance.domain.rules import Coverage, Rules, Verdict
+from balance_kernel.quantity import Quality, Role
+
+DAY = 1_760_000_400
+V, E, S, M = (q.code for q in (Quality.VALID, Quality.ESTIMATED, Quality.SUSPECT, Quality.MISSING))
+SUPPLY_POINT = 1000
+CLASS_15 = [Meter(0, FOREVER, 15_000, 0)]
+
+
+def group_day(
+    supply: Sequence[Sequence[int]],
+    members: Sequence[Sequence[int | None]],
+    *,
+    rules: Rules = Rules(),  # noqa: B008 - frozen
+    meters: Sequence[Meter] = CLASS_15,
+    qualities: dict[int, Sequence[int]] | None = None,
+    past: dict[int, Sequence[Sequence[int]]] | None = None,
+    coefficients: dict[int, int] | None = None,
+    valid: dict[int, tuple[int, int]] | None = None,
+) -> GroupDay:
+    """The day of supply meters 1000, 1001, … and members 0, 1, …; None is MISSING; past days newest first."""
+    given = {SUPPLY_POINT + i: values for i, values in enumerate(supply)} | dict(enumerate(members))
+    hours = len(next(iter(given.values())))
+    days = {}
+    for point, values in given.items():
+        quality = (qualities or {}).get(point, [M if v is None else V for v in values])
+        days[point, DAY] = (np.array([v or 0 for v in values]), np.array(quality))
+    memberships = [
+        Membership(
+            point,
+            Role.SUPPLY if point >= SUPPLY_POINT else Role.MEMBER,
+            (coefficients or {}).get(point, 1_000_000),
+            *(valid or {}).get(point, (0, FOREVER)),
+        )
+        for point in given
+    ]
+    history, table = GroupHistory.of(memberships, dict.fromkeys(given, meters)), ReadingTable.of(days)
+    complete = {
+        point: [(DAY - 86_400 * (n + 1), np.array(values)) for n, values in enumerate(before)]
+        for point, before in (past or {}).items()
+    }
+    sides = (history.supply.side(table, DAY, hours), history.members.side(table, DAY, hours))
+    return compute(day_input(*sides, complete, DAY, DAY - 28 * 86_400, hours), rules)
+
+
+def flats(count: int, litres: int = 1_000_000) -> list[list[int]]:
+    return [[litres] * 24 for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("rules", "percent"),
+    [(Rules(), 1.75), (Rules(batch_correlation=1.0), 2.45), (Rules(in_service_factor=2.0), 3.49)],
+)
+def test_sixty_flats_of_class_one_and_a_half(rules: Rules, percent: float) -> None:
+    result = group_day([[60_000_000] * 24], flats(60), rules=rules)
+    assert result.day.tolerance is not None
+    assert result.day.supply == 60 * 24 * 1_000_000
+    assert round(100 * result.day.tolerance / result.day.supply, 2) == percent
+    assert np.round(100 * result.hours.tolerance / result.hours.supply, 2).tolist() == [percent] * 24
+
+
+def test_a_dead_concentrator_never_becomes_a_theft() -> None:
+    """Half of the homes fall silent and nothing is lost: no LOSS, whether their past is known or not."""
+    members = [*flats(30), *([None] * 24 for _ in range(30))]
+    supply = [[60_000_000] * 24]
+    for past in ({}, {i: flats(7) for i in range(30, 60)}):
+        result = group_day(supply, members, past=past)
+        assert result.day.imbalance == 0
+        assert result.day.coverage == Coverage.UNRELIABLE
+        assert result.day.verdict == Verdict.UNDECIDED
+        assert result.day.missing_share_ppm == 500_000
+        assert result.missing == tuple(range(30, 60))
+    assert (result.day.members_due, result.day.members_reported) == (60, 30)
+
+
+def test_a_few_silent_members_widen_the_tolerance() -> None:
+    members: list[list[int | None]] = [[1000] * 24 for _ in range(9)]
+    whole = group_day([[10_000] * 24], [*members, [1000] * 24])
+    result = group_day([[10_000] * 24], [*members, [None] * 24], past={9: [[900] * 24, [1100] * 24]})
+    assert result.day.coverage == Coverage.ESTIMATED
+    assert result.day.verdict == Verdict.WITHIN_TOLERANCE
+    assert result.terms is not None
+    assert result.terms.estimate == pytest.approx(24 * np.std([900, 1100], ddof=1))
+    assert result.day.tolerance > whole.day.tolerance  # type: ignore[operator]
+
+
+def test_leak_and_slow_supply_meter() -> None:
+    assert group_day([[62_000_000] * 24], flats(60)).day.verdict == Verdict.LOSS
+    assert group_day([[58_000_000] * 24], flats(60)).day.verdict == Verdict.SURPLUS
+    assert group_day([[61_000_000] * 24], flats(60)).day.verdict == Verdict.WITHIN_TOLERANCE
+
+
+def test_a_silent_supply_meter_is_not_computable_and_not_a_surplus() -> None:
+    silent = {SUPPLY_POINT: [V] * 23 + [M]}
+    result = group_day([[5000] * 24], [[4900] * 24], qualities=silent)
+    assert (result.day.supply, result.day.imbalance, result.day.tolerance) == (None, None, None)
+    assert result.day.members == 24 * 4900
+    assert (result.day.coverage, result.day.verdict) == (Coverage.NOT_COMPUTABLE, Verdict.UNDECIDED)
+    assert result.hours.computable.tolist() == [True] * 23 + [False]
+    assert result.missing == (SUPPLY_POINT,)
+    assert result.terms is None
+
+
+@pytest.mark.parametrize("sides", [([], [[5] * 24]), ([[5] * 24], [])])
+def test_a_group_without_one_side_is_not_computable(sides: tuple[list[list[int]], list[list[int]]]) -> None:
+    result = group_day(*sides)
+    assert result.day.coverage == Coverage.NOT_COMPUTABLE
+    assert result.day.members == sum(map(sum, sides[1]))
+    assert not result.hours.computable.any()
+    assert result.day.missing_share_ppm == 0
+
+
+def test_one_member_larger_than_its_supply() -> None:
+    result = group_day([[1000] * 24], [[2000] * 24])
+    assert result.day.imbalance == -24_000
+    assert (result.day.coverage, result.day.verdict) == (Coverage.COMPLETE, Verdict.SURPLUS)
+
+
+@pytest.mark.parametrize("hours", [23, 25])
+def test_days_on_which_the_clocks_change(hours: int) -> None:
+    result = group_day([[20] * hours], [[10] * hours, [None] * hours], past={1: [list(range(24)), [3] * 24]})
+    hour = min(hours, 24) - 1
+    assert len(result.hours.supply) == hours
+    assert result.hours.members[hour] == 10 + (hour + 3 + 1) // 2
+    if hours == 25:
+        assert result.hours.members[24] == result.hours.members[23]
+
+
+def test_an_estimated_hour_is_missing_for_the_hour_and_reported_for_the_day_that_holds_its_gap() -> None:
+    gap = {0: [V] * 5 + [E] * 3 + [V] * 16}
+    result = group_day([[300] * 24], [[100] * 24] * 3, qualities=gap)
+    assert result.day.coverage == Coverage.COMPLETE
+    assert result.missing == ()
+    assert result.hours.coverage.tolist() == [Coverage.COMPLETE] * 5 + [Coverage.UNRELIABLE] * 3 + [Coverage.COMPLETE] * 16
+    assert result.hours.missing_share_ppm[5] == 333_333
+    open_gap = {0: [V] * 21 + [E] * 3}
+    result = group_day([[300] * 24], [[100] * 24] * 3, qualities=open_gap)
+    assert result.day.coverage == Coverage.ESTIMATED
+    assert result.day.missing_share_ppm == round(300 / 7200 * 1e6)
+    assert result.terms is not None
+    assert result.terms.estimate == 300.0
+
+
+def test_an_estimated_supply_hour_counts_for_the_day_alone() -> None:
+    result = group_day([[300] * 24], [[100] * 24] * 3, qualities={SUPPLY_POINT: [V] * 5 + [E] * 3 + [V] * 16})
+    assert result.day.supply == 7200
+    assert result.hours.computable.tolist() == [True] * 5 + [False] * 3 + [True] * 16
+
+
+def test_a_suspect_value_is_no_reading() -> None:
+    result = group_day([[200] * 24], [[100] * 24, [9_999_999] * 24], qualities={1: [S] * 24}, past={1: [[100] * 24]})
+    assert result.day.members == 4800
+    assert result.hours.imbalance.tolist() == [0] * 24
+
+
+def test_estimates_by_rank() -> None:
+    """One past day is its own uncertainty; without a past like homes; without any, nothing."""
+    one_day = group_day([[500] * 24], [[100] * 24, [None] * 24], past={1: [[50] * 24]})
+    assert (one_day.day.members, one_day.terms and one_day.terms.estimate) == (3600, 1200.0)
+    like = group_day([[500] * 24], [[100] * 24, [201] * 24, [None] * 24])
+    assert (like.day.members, like.terms and like.terms.estimate) == (24 * (301 + 151), 24 * 151.0)
+    alone = group_day([[500] * 24], [[None] * 24])
+    assert (alone.day.members, alone.terms and alone.terms.estimate) == (0, 0.0)
+    assert (alone.day.missing_share_ppm, alone.day.coverage) == (1_000_000, Coverage.UNRELIABLE)
+
+
+def test_only_the_newest_seven_days_of_the_past_count() -> None:
+    past = [[10] * 24] * 7 + [[1000] * 24] * 3
+    assert group_day([[500] * 24], [[100] * 24, [None] * 24], past={1: past}).day.members == 24 * 110
+
+
+def test_days_beyond_the_lookback_do_not_count() -> None:
+    long_ago = [[10] * 24] * 40
+    result = group_day([[500] * 24], [[100] * 24, [None] * 24], past={1: long_ago})
+    assert result.terms is not None
+    assert result.terms.estimate == 0.0
+    assert result.day.members == 24 * 110
+
+
+def test_coefficients_and_validity() -> None:
+    result = group_day(
+        [[1000] * 24, [1000] * 24],
+        [[700] * 24, [301] * 24],
+        coefficients={SUPPLY_POINT + 1: -500_000, 1: 500_000},
+        valid={0: (0, DAY + 12 * 3600), 1: (DAY + 1, FOREVER)},
+    )
+    assert result.hours.supply.tolist() == [500] * 24
+    assert result.hours.members.tolist() == [700] + [851] * 11 + [151] * 12
+    assert result.hours.members_due.tolist() == [1] + [2] * 11 + [1] * 12
+    assert (result.day.members_due, result.day.members_reported) == (2, 2)
+
+
+def test_the_pulse_term_enters_a_day_once() -> None:
+    exact = [Meter(0, FOREVER, 0, 6000)]
+    result = group_day([[6000] * 24], [[6000] * 24], meters=exact)
+    assert result.terms is not None
+    assert result.terms.pulse == pytest.approx(np.sqrt(2 * 6000**2 / 6))
+    assert result.day.tolerance == round(2 * np.sqrt(2 * 6000**2 / 6))
+    assert result.hours.tolerance[0] == result.day.tolerance
+    assert result.supply_pulse == 6000
+
+
+def test_a_meter_exchanged_within_the_day_counts_by_the_hour() -> None:
+    exchanged = [Meter(0, DAY + 6 * 3600, 0, 10), Meter(DAY + 6 * 3600, FOREVER, 30_000, 100)]
+    result = group_day([[1000] * 24], [[1000] * 24], meters=exchanged)
+    assert result.hours.tolerance[5] == round(2 * np.sqrt(2 * 10**2 / 6))
+    assert result.hours.tolerance[6] == round(2 * np.sqrt(2 * 30.0**2 / 3 + 2 * 100**2 / 6))
+    assert result.terms is not None
+    assert result.terms.members_class == pytest.approx(18 * 30.0 / np.sqrt(3))
+    assert result.supply_pulse == 100
+
+
+def test_sums_beyond_64_bits_are_exact() -> None:
+    huge = 9 * 10**14
+    result = group_day([[2 * huge] * 24], [[huge] * 24, [None] * 24], coefficients={0: 2_000_000}, past={1: [[huge] * 24]})
+    assert result.day.supply == 48 * huge
+    assert result.day.members == 24 * (2 * huge + huge)
+    assert result.day.missing_share_ppm == 500_000
