@@ -6,7 +6,6 @@ its released versions, numbered from 1 and never changed again; the registry is 
 
 import json
 from collections.abc import Mapping
-from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
@@ -16,47 +15,37 @@ Schema = Any
 
 RECORDS: Traversable = files("balance_schemas") / "records"
 
-_WITHOUT_MEANING_ON_THE_WIRE = frozenset({"doc"})
 
-
-@cache
-def names() -> tuple[str, ...]:
+def names(folder: Traversable = RECORDS) -> tuple[str, ...]:
     """Full names of all records, sorted, e.g. `balance.v1.FindingChanged`."""
-    return tuple(sorted(f.name.removesuffix(".avsc") for f in RECORDS.iterdir() if f.name.endswith(".avsc")))
+    return tuple(sorted(f.name.removesuffix(".avsc") for f in folder.iterdir() if f.name.endswith(".avsc")))
 
 
-@cache
-def newest(name: str) -> Schema:
+def newest(name: str, folder: Traversable = RECORDS) -> Schema:
     """The record as it is written today. Raises FileNotFoundError for a record that does not exist."""
-    return json.loads((RECORDS / f"{name}.avsc").read_text("utf-8"))
+    return json.loads((folder / f"{name}.avsc").read_text("utf-8"))
 
 
-@cache
-def versions(name: str) -> Mapping[int, Schema]:
+def versions(name: str, folder: Traversable = RECORDS) -> Mapping[int, Schema]:
     """Released versions of a record by number, oldest first; empty for one never released."""
-    folder = RECORDS / "versions" / name
-    if not folder.is_dir():
+    released = folder / "versions" / name
+    if not released.is_dir():
         return {}
-    numbered = sorted((int(f.name.removesuffix(".avsc")), f) for f in folder.iterdir())
+    numbered = sorted((int(f.name.removesuffix(".avsc")), f) for f in released.iterdir())
     return {number: json.loads(f.read_text("utf-8")) for number, f in numbered}
 
 
-def without(schema: Schema, attributes: frozenset[str]) -> Schema:
+def without(schema: Schema, *attributes: str) -> Schema:
     """A copy of a schema without the named attributes (`doc`, `logicalType`), at any depth.
 
     Field defaults are values, not schemas, and are kept as they are.
     """
     if isinstance(schema, list):
-        return [without(branch, attributes) for branch in schema]
+        return [without(branch, *attributes) for branch in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        key: value if key in {"default", "symbols", "aliases"} else without(value, attributes)
+        key: value if key == "default" else without(value, *attributes)
         for key, value in schema.items()
         if key not in attributes
     }
-
-
-def same_wire(one: Schema, other: Schema) -> bool:
-    """Whether two schemas differ in nothing but their documentation."""
-    return bool(without(one, _WITHOUT_MEANING_ON_THE_WIRE) == without(other, _WITHOUT_MEANING_ON_THE_WIRE))

@@ -22,7 +22,6 @@ MAX_BYTES = 16 * 1024 * 1024 + 64 * 1024
 array claims, so this bounds the memory garbage can take: 0.9 GB at the very worst, 60 MB for 1 MiB."""
 
 _HEADER = struct.Struct(">bI")
-_LOGICAL = frozenset({"logicalType"})
 _BAD_AVRO = (ValueError, TypeError, KeyError, EOFError, IndexError, OverflowError)
 
 
@@ -72,7 +71,7 @@ class Codec:
                 + (f" version {version}" if version else "")
                 + "; the file of ids is of a later release: write it anew with this one's `topics apply`"
             ) from None
-        return fastavro.parse_schema(avsc.without(schema, _LOGICAL) if raw else schema)
+        return fastavro.parse_schema(avsc.without(schema, "logicalType") if raw else schema)
 
     def encode(self, record_name: str, value: Mapping[str, Any]) -> bytes:
         """The framed bytes of a value.
