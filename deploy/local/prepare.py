@@ -6,6 +6,7 @@ of what it was made from; a step whose stamp is still right is passed over.
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -24,14 +25,14 @@ PARTS = CHECKOUT / ".local" / "parts"
 REQUIREMENTS = CHECKOUT / "requirements"
 KAFKA_POM = CHECKOUT / "deploy" / "local" / "kafka" / "pom.xml"
 
-MAVEN = ("mvn", "--batch-mode", "--quiet", "-Dstyle.color=never")
+MAVEN: tuple[str | Path, ...] = ("mvn", "--batch-mode", "--quiet")
 COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
-# The registry's parent POM is not to be had everywhere; this older plugin fetches the archive without asking for it.
-UNPACK = "org.apache.maven.plugins:maven-dependency-plugin:2.10:unpack"
+# The registry's parent POM is not to be had everywhere; this older plugin does not ask for it.
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:2.10:copy"
 
 
-class Unprepared(Exception):
+class UnpreparedError(Exception):
     """A step failed; the message says what to do."""
 
 
@@ -42,7 +43,7 @@ def main() -> int:
     try:
         with _lock(CHECKOUT / ".local" / "setup.lock"):
             done = [step() for step in (system_packages, environment, libraries, members, kafka, registry)]
-    except Unprepared as error:
+    except UnpreparedError as error:
         print(f"setup: {error}", file=sys.stderr)
         return 1
     if any(done):
@@ -57,10 +58,10 @@ def system_packages() -> bool:
         return False
     install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *wanted]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
-        raise Unprepared(
+        raise UnpreparedError(
             f"{', '.join(wanted)} missing, and only root may install. Run\n"
             f"    sudo apt-get update && sudo {' '.join(install)}\n"
-            "(elsewhere than on Debian: Java 17 or later, Maven, PostgreSQL 15 or later on the PATH) and try again"
+            "and try again. Elsewhere than on Debian: Java 17, Maven and PostgreSQL 15 or later on the PATH."
         )
     _say(f"installing Debian packages: {', '.join(wanted)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -68,7 +69,7 @@ def system_packages() -> bool:
     _run(install, quiet)
     missing = [package for package in wanted if not _DEBIAN_PACKAGES[package]()]
     if missing:
-        raise Unprepared(f"{', '.join(missing)} installed, and yet not found; see apt-get's words above")
+        raise UnpreparedError(f"{', '.join(missing)} installed, and yet not found; is the PATH right?")
     return True
 
 
@@ -100,13 +101,13 @@ def members() -> bool:
     workspace = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["workspace"]
     folders = [CHECKOUT / member for member in workspace["members"]]
     editable = [argument for folder in folders for argument in ("--editable", folder)]
-    install = [UV, "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation", *editable]
+    install = [UV, "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation"]
     return _step(
         f"{len(folders)} packages of the workspace",
         VENV / ".members",
         [folder / "pyproject.toml" for folder in folders],
         (VENV / ".libraries").read_text(),
-        lambda: _run(install),
+        lambda: _run([*install, *editable]),
     )
 
 
@@ -118,8 +119,8 @@ def kafka() -> bool:
 
 def registry() -> bool:
     """The schema registry, unpacked."""
-    unpack = [*MAVEN, UNPACK, f"-Dartifact={REGISTRY}"]
-    return _part("registry", "Apicurio schema registry (104 MB)", [], REGISTRY, unpack)
+    copy = [*MAVEN, COPY, f"-Dartifact={REGISTRY}"]
+    return _part("registry", "Apicurio schema registry (104 MB)", [], REGISTRY, copy)
 
 
 def _part(name: str, title: str, sources: Sequence[Path], salt: str, maven: Sequence[str | Path]) -> bool:
@@ -131,6 +132,9 @@ def _part(name: str, title: str, sources: Sequence[Path], salt: str, maven: Sequ
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
         _run([*maven, f"-DoutputDirectory={fresh}"])
+        for archive in fresh.glob("*.tar.gz"):
+            shutil.unpack_archive(archive, fresh)
+            archive.unlink()
         shutil.rmtree(folder, ignore_errors=True)
         fresh.rename(folder)
 
@@ -139,9 +143,11 @@ def _part(name: str, title: str, sources: Sequence[Path], salt: str, maven: Sequ
 
 def _make_environment() -> None:
     if not (3, 11) <= sys.version_info < (3, 13):
-        raise Unprepared(f"expected Python 3.11 or 3.12, found {sys.version.split()[0]}; name one: make PYTHON=python3.11")
+        found = sys.version.split()[0]
+        raise UnpreparedError(f"expected Python 3.11 or 3.12, found {found}; say make PYTHON=python3.11")
     _run([sys.executable, "-m", "venv", "--clear", VENV])
-    _run([PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", REQUIREMENTS / "bootstrap.txt"])
+    lock = REQUIREMENTS / "bootstrap.txt"
+    _run([PYTHON, "-m", "pip", "install", "--quiet", "--require-hashes", "--requirement", lock])
 
 
 def _step(title: str, stamp: Path, sources: Sequence[Path], salt: str, make: Callable[[], None]) -> bool:
@@ -169,7 +175,7 @@ def _java_17() -> bool:
 
 def _venv_works() -> bool:
     # Debian splits ensurepip off; without it `python -m venv` fails half-way.
-    return PYTHON.exists() or subprocess.run([sys.executable, "-c", "import ensurepip"], stderr=subprocess.DEVNULL).returncode == 0
+    return PYTHON.exists() or importlib.util.find_spec("ensurepip") is not None
 
 
 def _postgresql() -> bool:
@@ -186,8 +192,19 @@ _DEBIAN_PACKAGES: dict[str, Callable[[], bool]] = {
 
 def _run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
     words = [str(word) for word in command]
-    if subprocess.run(words, cwd=CHECKOUT, env={**os.environ, **(environment or {})}).returncode:
-        raise Unprepared(f"this failed, see its words above; run it again when it is put right:\n    {' '.join(words)}")
+    # Maven writes terminal codes even when told to be quiet: its words are shown only when it fails.
+    done = subprocess.run(
+        words,
+        cwd=CHECKOUT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise UnpreparedError(
+            f"this failed; put it right and run it again:\n    {' '.join(words)}\n{done.stdout}"
+        )
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,119 @@
+"""The local stack: broker, database and registry, started once and used by everybody of this checkout."""
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from balance_local.broker import Broker
+from balance_local.database import Database
+from balance_local.paths import local_root
+from balance_local.registry import SchemaRegistry
+
+GIVEN = ("BALANCE_KAFKA_BOOTSTRAP_SERVERS", "BALANCE_REGISTRY_URL", "BALANCE_POSTGRES_DSN")
+
+Say = Callable[[str], None]
+
+
+class AddressesError(RuntimeError):
+    """Some addresses are given in the environment and some are not."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Addresses of what runs. `given`: they come from the environment, and nothing here is ours to stop."""
+
+    bootstrap_servers: str
+    registry_url: str
+    postgres_admin_dsn: str = field(repr=False)
+    given: bool = False
+
+
+def ensure(say: Say = lambda _: None) -> Stack:
+    """Start what does not run and return the addresses. May be called by many at once, at any time.
+
+    Addresses in the environment win: all three of GIVEN, or none. The DSN is one that may create databases.
+    What was killed is started again on its data; a port that another program took meanwhile is replaced.
+    Raises NotStartedError with the end of the log of what did not start, AddressesError.
+    """
+    given = _given()
+    if given:
+        return given
+    root = local_root()
+    with locked(root, say):
+        return _ensure(root, say)
+
+
+def down(say: Say = lambda _: None) -> None:
+    """Stop all three cleanly. What is given in the environment is left alone."""
+    if _given():
+        say("the stack is given in the environment: left running")
+        return
+    root = local_root()
+    with locked(root, say):
+        for part in (SchemaRegistry(root), Broker(root), Database(root)):
+            if part.stop():
+                say(f"{part.daemon.title} stopped")
+
+
+def running() -> Stack | None:
+    """The addresses if everything runs, without starting anything."""
+    given = _given()
+    if given:
+        return given
+    root = local_root()
+    parts = (Database(root), Broker(root), SchemaRegistry(root))
+    return _addresses(root) if all(part.is_up() for part in parts) else None
+
+
+@contextmanager
+def locked(root: Path, say: Say) -> Iterator[None]:
+    """Start or stop parts of this root alone. The kernel frees the lock of a process that dies."""
+    with (root / "stack.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another command that starts or stops the stack")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _given() -> Stack | None:
+    values = [os.environ.get(name) for name in GIVEN]
+    if not any(values):
+        return None
+    servers, registry, dsn = values
+    if not (servers and registry and dsn):
+        missing = [name for name, value in zip(GIVEN, values, strict=True) if not value]
+        raise AddressesError(f"expected all of {', '.join(GIVEN)} or none, found no {', '.join(missing)}")
+    return Stack(servers, registry, dsn, given=True)
+
+
+def _ensure(root: Path, say: Say) -> Stack:
+    database, broker, registry = Database(root), Broker(root), SchemaRegistry(root)
+    started = time.monotonic()
+    # Broker and database start side by side; the registry needs the database.
+    waiting = []
+    for part in (database, broker):
+        if not part.is_up():
+            part.stop()  # it may run and not answer
+            part.start()
+            waiting.append(part)
+    for part in waiting:
+        part.wait()
+        say(f"{part.daemon.title} started after {time.monotonic() - started:.1f} s")
+    if database.folder.parent != root and database in waiting:
+        say(f"user postgres cannot reach {root}: the database lies in {database.folder}")
+    if database in waiting or not registry.is_up():
+        registry.stop()  # its connections went with the database
+        registry.start(database.admin_dsn)
+        registry.wait()
+        say(f"{registry.daemon.title} started after {time.monotonic() - started:.1f} s")
+    return _addresses(root)
+
+
+def _addresses(root: Path) -> Stack:
+    return Stack(Broker(root).bootstrap_servers, SchemaRegistry(root).url, Database(root).admin_dsn)
