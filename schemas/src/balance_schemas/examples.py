@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Example:
-    """One example. `written` is the file's value; `value` the same with instants in milliseconds (raw codec)."""
+    """One example. `written` is the value in the file; `value` the same with instants in milliseconds."""
 
     topic: str
     name: str
