@@ -1,0 +1,89 @@
+"""Balance groups and who belongs to them (domain.md §4, §4.7). Instants in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from balance_oracle.days import MeteringDays
+from balance_oracle.fittings import seconds
+
+SUPPLY, MEMBER = "SUPPLY", "MEMBER"
+
+UNITS = {
+    "GAS": "MILLILITRE",
+    "WATER": "MILLILITRE",
+    "HOT_WATER": "MILLILITRE",
+    "HEAT": "WATT_HOUR",
+    "ELECTRICITY": "WATT_HOUR",
+    "TEMPERATURE": "MILLIDEGREE_CELSIUS",
+    "UNSPECIFIED": "UNSPECIFIED",
+}
+
+
+@dataclass(frozen=True)
+class Membership:
+    """A usage point in a group for a time, as supply meter or member, with a coefficient in millionths."""
+
+    usage_point_id: str
+    role: str
+    coefficient: int
+    valid_from: int
+    valid_to: int
+
+    def valid_at(self, instant: int) -> bool:
+        return self.valid_from <= instant < self.valid_to
+
+
+@dataclass(frozen=True)
+class Group:
+    """A balance group with its whole history; a deleted one has no memberships."""
+
+    group_id: str
+    resource: str
+    memberships: tuple[Membership, ...]
+
+
+def group(described: Mapping[str, Any]) -> Group:
+    """From the shape of BalanceGroupDescribed."""
+    members = [] if described["state"] == "DELETED" else described["members"]
+    return Group(
+        described["group_id"],
+        described["resource"],
+        tuple(
+            Membership(
+                m["usage_point_id"],
+                m["role"],
+                m["coefficient_ppm"],
+                seconds(m["valid_from"]),
+                seconds(m["valid_to"]),
+            )
+            for m in members
+            if m["role"] in (SUPPLY, MEMBER)
+        ),
+    )
+
+
+def group_days(
+    group: Group, reading_days: Mapping[str, set[int]], days: MeteringDays, ended_by: int
+) -> list[int]:
+    """§4.7: days with a reading of a valid usage point, and every day after the first that ended by then."""
+    found = {
+        day
+        for membership in group.memberships
+        for day in reading_days.get(membership.usage_point_id, set())
+        if _valid_in(membership, day, days)
+    }
+    if not found:
+        return []
+    day = min(found)
+    while days.end(day) <= ended_by:
+        if any(_valid_in(membership, day, days) for membership in group.memberships):
+            found.add(day)
+        day = days.end(day)
+    return sorted(found)
+
+
+def _valid_in(membership: Membership, day: int, days: MeteringDays) -> bool:
+    return any(membership.valid_at(hour) for hour in days.hours(day))
