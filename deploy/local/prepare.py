@@ -25,7 +25,7 @@ PARTS = CHECKOUT / ".local" / "parts"
 REQUIREMENTS = CHECKOUT / "requirements"
 KAFKA_POM = CHECKOUT / "deploy" / "local" / "kafka" / "pom.xml"
 
-MAVEN: tuple[str | Path, ...] = ("mvn", "--batch-mode", "--quiet")
+MAVEN = ("mvn", "--batch-mode", "--quiet")
 COPY_DEPENDENCIES = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 REGISTRY = "io.apicurio:apicurio-registry-app:3.0.9:tar.gz:all"
 # The registry's parent POM is not to be had everywhere; this older plugin does not ask for it.
@@ -113,7 +113,7 @@ def members() -> bool:
 
 def kafka() -> bool:
     """The broker's jars."""
-    copy = [*MAVEN, "--file", KAFKA_POM, COPY_DEPENDENCIES, "-DincludeScope=runtime"]
+    copy = [*MAVEN, "--file", str(KAFKA_POM), COPY_DEPENDENCIES, "-DincludeScope=runtime"]
     return _part("kafka", "Apache Kafka (44 MB)", [KAFKA_POM], "", copy)
 
 

@@ -7,7 +7,7 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from balance_local import java, ports
@@ -123,12 +123,13 @@ class Broker:
 
 
 async def _coordinates(bootstrap_servers: str) -> bool:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, group_id="balance-warm-up")
     try:
-        await admin.start()
-        await admin.list_consumer_group_offsets("balance-warm-up")
+        await consumer.start()
+        async with asyncio.timeout(10):
+            await consumer.committed(TopicPartition("balance-warm-up", 0))
     except (KafkaError, OSError, TimeoutError):
         return False
     finally:
-        await admin.close()
+        await consumer.stop()
     return True

@@ -1,0 +1,215 @@
+"""An installation: a database, a topic prefix, a metering calendar and a clock, on the stack that runs."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psycopg
+from balance_chassis.settings import Settings, load
+from psycopg import conninfo, sql
+
+from balance_local import paths, services, stack, topics
+from balance_local.stack import Say, Stack
+from balance_local.supervisor import SERVICES, Service
+
+MAIN = "main"
+CLOCKS = ("wall", "packets")
+ZONE = "Europe/Chisinau"
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_PASSED_ON = (
+    "BALANCE_KAFKA_S",
+    "BALANCE_REGISTRY_USERNAME",
+    "BALANCE_REGISTRY_PASSWORD",
+    "BALANCE_LOG_LEVEL",
+)
+"""Beginnings of the variables an installation takes over: TLS, SASL, names and passwords, the log level."""
+
+
+class InstallationError(RuntimeError):
+    """An installation is not as it was asked for. The message says what was found and what to do."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What an installation is, wherever its stack runs; kept as `installation.json`."""
+
+    name: str
+    zone: str = ZONE
+    day_start_hour: int = 0
+    clock: str = "wall"
+
+    @property
+    def database(self) -> str:
+        """Name of its database."""
+        return f"balance_{self.name}"
+
+    @property
+    def topic_prefix(self) -> str:
+        """What goes before its topics and consumer groups: nothing for the main installation."""
+        return "" if self.name == MAIN else f"{self.name}."
+
+    @property
+    def folder(self) -> Path:
+        """Where its description, schema ids and logs lie."""
+        return folder_of_all() / self.name
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A described installation on a running stack."""
+
+    description: Description
+    stack: Stack
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.description.name
+
+    @property
+    def folder(self) -> Path:
+        """Where its description, schema ids and logs lie."""
+        return self.description.folder
+
+    @property
+    def dsn(self) -> str:
+        """DSN of its database."""
+        return conninfo.make_conninfo(self.stack.postgres_admin_dsn, dbname=self.description.database)
+
+    def environment(self) -> dict[str, str]:
+        """Every BALANCE_ variable of its processes, without those of a single process (BALANCE_HTTP_PORT)."""
+        passed_on = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
+        return passed_on | {
+            "BALANCE_KAFKA_BOOTSTRAP_SERVERS": self.stack.bootstrap_servers,
+            "BALANCE_KAFKA_TOPIC_PREFIX": self.description.topic_prefix,
+            "BALANCE_REGISTRY_URL": self.stack.registry_url,
+            "BALANCE_SCHEMA_IDS": str(self.folder / "schema-ids.json"),
+            "BALANCE_POSTGRES_DSN": self.dsn,
+            "BALANCE_CALENDAR_ZONE": self.description.zone,
+            "BALANCE_CALENDAR_DAY_START_HOUR": str(self.description.day_start_hour),
+            "BALANCE_CLOCK": self.description.clock,
+        }
+
+    def settings(self) -> Settings:
+        """The same as an object: what each of its processes reads."""
+        return load(self.environment())
+
+    def migrate(self) -> None:
+        """Bring the schema of every service up to date. Raises InstallationError with the service's words."""
+        for service in SERVICES:
+            done = subprocess.run(
+                [sys.executable, "-m", f"balance_{service}", "migrate"],
+                env={**os.environ, **self.environment()},
+                capture_output=True,
+                text=True,
+            )
+            if done.returncode:
+                raise InstallationError(f"the migration of {service} failed.\n{done.stdout}{done.stderr}")
+
+    def topics_apply(self) -> None:
+        """Create the catalogue's topics and those of dead letters, register the schemas, keep their ids.
+
+        Raises TopicsError when a topic is there with another number of partitions, RegistryError.
+        """
+        topics.apply(self.settings())
+
+    def services_up(self, say: Say = lambda _: None) -> list[Service]:
+        """Start its services, unless they run, and return when all are ready. Raises NotStartedError."""
+        return services.up(self.folder, self.environment(), say)
+
+    def services_down(self) -> bool:
+        """Stop its services cleanly; whether they ran."""
+        return services.down(self.folder)
+
+    def drop(self) -> None:
+        """Stop its services and remove its database, topics and folder. Its schemas stay registered."""
+        self.services_down()
+        topics.drop(self.settings())
+        with psycopg.connect(self.stack.postgres_admin_dsn, autocommit=True) as connection:
+            database = sql.Identifier(self.description.database)
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(database))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def create(
+    name: str, zone: str = ZONE, day_start_hour: int = 0, clock: str = "wall", say: Say = lambda _: None
+) -> Installation:
+    """The installation of that name, made if it is not there; the stack is started when it does not run.
+
+    Its database is empty and its topics are missing until `migrate` and `topics_apply`. Raises
+    InstallationError for a wrong name or clock, and when it is there with another calendar or clock.
+    """
+    wanted = Description(name, zone, day_start_hour, clock)
+    _check(wanted)
+    found = described(name)
+    if found not in (None, wanted):
+        raise InstallationError(
+            f"expected installation {name} to be {_words(wanted)}, found {_words(found)}; "
+            f"take another name, or drop it first: balance --installation {name} drop"
+        )
+    running = stack.ensure(say)
+    wanted.folder.mkdir(parents=True, exist_ok=True)
+    (wanted.folder / "installation.json").write_text(json.dumps(asdict(wanted), indent=2) + "\n")
+    _create_database(running, wanted.database)
+    return Installation(wanted, running)
+
+
+def opened(name: str, say: Say = lambda _: None) -> Installation:
+    """An installation that is there, as it was described; the stack is started when it does not run."""
+    found = described(name)
+    if found is None:
+        raise InstallationError(f"there is no installation {name}; make it: balance --installation {name} up")
+    return create(**asdict(found), say=say)
+
+
+def described(name: str) -> Description | None:
+    """How an installation was described; None if there is none of that name."""
+    try:
+        return Description(**json.loads((folder_of_all() / name / "installation.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def everyone() -> Iterator[Description]:
+    """All installations of this machine."""
+    for file in sorted(folder_of_all().glob("*/installation.json")):
+        description = described(file.parent.name)
+        if description:
+            yield description
+
+
+def folder_of_all() -> Path:
+    """Folder of the installations' folders."""
+    return paths.local_root() / "installations"
+
+
+def _check(wanted: Description) -> None:
+    if not _NAME.fullmatch(wanted.name):
+        raise InstallationError(
+            f"expected a name of lower-case letters, digits and _, at most 40, found {wanted.name!r}"
+        )
+    if wanted.clock not in CLOCKS:
+        raise InstallationError(f"expected a clock of {', '.join(CLOCKS)}, found {wanted.clock!r}")
+
+
+def _words(description: Description | None) -> str:
+    if description is None:
+        return "nothing"
+    hour = f"{description.day_start_hour:02}:00"
+    return f"in {description.zone}, days from {hour}, clock {description.clock}"
+
+
+def _create_database(running: Stack, name: str) -> None:
+    with psycopg.connect(running.postgres_admin_dsn, autocommit=True) as connection:
+        there = connection.execute("select from pg_database where datname = %s", [name]).fetchone()
+        if there is None:
+            with suppress(psycopg.errors.UniqueViolation, psycopg.errors.DuplicateDatabase):  # made meanwhile
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
