@@ -18,3 +18,6 @@ locks: setup ## write requirements/*.txt anew after a change of requirements/*.i
 	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
+	@# Only the files inside its wheel are wanted, not the libraries it would pull in.
+	@$(BIN)/uv pip compile --quiet --no-deps --generate-hashes --python-version 3.11 --no-header \
+	  --no-emit-index-url --output-file requirements/profiles.txt requirements/profiles.in

@@ -86,7 +86,7 @@ def environment() -> bool:
 
 def libraries() -> bool:
     """Every library of the lock, and no other."""
-    locks = [REQUIREMENTS / "dev.txt", REQUIREMENTS / "bootstrap.txt"]
+    locks = [REQUIREMENTS / name for name in ("dev.txt", "bootstrap.txt", "profiles.txt")]
     return _step(
         "libraries of requirements/dev.txt",
         VENV / ".libraries",
