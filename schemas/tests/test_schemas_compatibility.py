@@ -1,4 +1,4 @@
-"""No released version is changed, and what was released stays readable both ways. The checker is tested too."""
+"""What was released is never changed and stays readable both ways; the checker itself is tested."""
 
 import json
 import subprocess
