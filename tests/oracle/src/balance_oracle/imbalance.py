@@ -85,6 +85,7 @@ class GroupDay:
         self._days = days
         self._settings = settings
         self._hours = list(days.hours(day))
+        self._heard = [self._heard_of_members(index) for index in range(len(self._hours))]
         rows = [self._row(membership) for membership in group.memberships]
         self._supply = [row for row in rows if row.cells and row.membership.role == SUPPLY]
         self._members = [row for row in rows if row.cells and row.membership.role == MEMBER]
@@ -121,7 +122,7 @@ class GroupDay:
             meter = point.meter_at(start) if point is not None else None
             guess = None
             if membership.role == MEMBER and not is_reported(own):
-                guess = estimate(own, past, self._heard_of_members(index), index)
+                guess = estimate(own, past, self._heard[index], index)
             cells[index] = Cell(
                 reported=is_reported(own),
                 reported_for_day=reported_for_day(hours, index),

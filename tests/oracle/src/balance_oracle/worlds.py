@@ -1,0 +1,273 @@
+"""Everything that is ever sent in a small world, clean and dirty, and the orders in which it may come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+
+from balance_oracle.describe import Described, archive, packet, registers
+from balance_oracle.fleets import Channel, Fleet, Place, latest, make_fleet, make_place
+from balance_oracle.tables import Tables, compute
+
+HOUR_S = 3600
+GAPS_S = (300, 1800, 3600, 3600, 7000, 7201, 20_000, 90_000)
+
+
+@dataclass(frozen=True)
+class World:
+    """An installation's calendar, every version of its assets and every packet, in no particular order."""
+
+    place: Place
+    fleet: Fleet
+    packets: tuple[Described, ...]
+
+    def tables(self) -> Tables:
+        """What the tables must be in the end, with the newest receipt as clock."""
+        return compute(
+            self.packets,
+            latest(self.fleet.usage_points, "usage_point_id"),
+            latest(self.fleet.balance_groups, "group_id"),
+            zone=self.place.zone,
+            day_start_hour=self.place.day_start_hour,
+        )
+
+    def messages(self) -> list[Described]:
+        """Packets and asset versions, one of each."""
+        return [*self.fleet.usage_points, *self.fleet.balance_groups, *self.packets]
+
+
+def make_world(random: Random, *, least_days: int = 2, most_days: int = 5, most_members: int = 3) -> World:
+    """A world by chance; the same for the same state of ``random``."""
+    place = make_place(random, least_days, most_days)
+    fleet = make_fleet(random, place, most_members)
+    return World(place, fleet, tuple(make_packets(random, place, fleet)))
+
+
+def make_packets(random: Random, place: Place, fleet: Fleet) -> list[Described]:
+    """What every channel, and one that nobody registered, reports over the days."""
+    stranger = Channel("R-STRANGER", 3, 0, 8, 2)
+    packets: list[Described] = []
+    for channel in (*fleet.channels, stranger):
+        for archives, entries, received in _reports(random, place, channel):
+            sequence = len(packets) + 1
+            one = packet(sequence, received, archives, entries, concentrator_id=random.choice(("J-1", "J-2")))
+            packets.append(one)
+            if random.random() < 0.05:
+                packets.append(_contradicting(random, one))
+    return packets
+
+
+def delivered(world: World, random: Random) -> list[Described]:
+    """All messages in some order: packets split by element, everything shuffled, some of it twice."""
+    messages: list[Described] = []
+    for message in world.messages():
+        messages += _split(message) if "archives" in message and random.random() < 0.3 else [message]
+    messages += [message for message in messages if random.random() < 0.2]
+    random.shuffle(messages)
+    return messages
+
+
+def _split(whole: Described) -> list[Described]:
+    parts = [{"archives": [a], "registers": []} for a in whole["archives"]]
+    parts += [{"archives": [], "registers": [r]} for r in whole["registers"]]
+    return [whole | part | {"packet_id": f"{whole['packet_id']}/{n}"} for n, part in enumerate(parts)]
+
+
+def _contradicting(random: Random, one: Described) -> Described:
+    """The same report under the same sequence with another number in it."""
+    archives = []
+    for element in one["archives"]:
+        values = list(element["values"])
+        values[random.randrange(len(values))] += 1
+        archives.append(element | {"values": values})
+    return one | {"archives": archives, "packet_id": one["packet_id"] + "-again"}
+
+
+Report = tuple[list[Described], list[Described], int]
+
+
+def _reports(random: Random, place: Place, channel: Channel) -> list[Report]:
+    habit = random.choice((_daily, _daily, _daily, _daily, _intraday, _irregular, _alternating, _sparse))
+    if channel.channel == 0 or (channel.module_id == "R-S" and random.random() < 0.7):
+        habit = _daily
+    reports = habit(random, place, channel)
+    if random.random() < 0.2:
+        reports += _irregular(random, place, channel) if channel.channel else []
+    return [_spoilt(random, report) for report in reports]
+
+
+class Counter:
+    """The register of a device: counts by chance and never tires."""
+
+    def __init__(self, random: Random, channel: Channel) -> None:
+        self._random = random
+        self._channel = channel
+        self._modulus = 10**channel.digits
+        self.register = channel.first_register
+
+    def count(self) -> int:
+        """The next interval."""
+        if self._channel.channel == 0:
+            return self._channel.usual_count + self._random.randint(-30_000, 1000)
+        value = self._random.randint(0, self._channel.usual_count)
+        self.register = (self.register + value) % self._modulus
+        return value
+
+
+def _day_end(place: Place, index: int) -> int:
+    return place.day_starts[index + 1] if index + 1 < len(place.day_starts) else place.end_ms // 1000
+
+
+def _archive(counter: Counter, channel: Channel, start: int, end: int, step: int, kind: str) -> Described:
+    before = counter.register
+    values = [counter.count() for _ in range(start, end, step)]
+    known = channel.channel != 0
+    return archive(
+        channel.module_id,
+        channel.channel,
+        start * 1000,
+        values,
+        step_s=step,
+        kind=kind,
+        register_start=before if known else None,
+        register_end=counter.register if known else None,
+    )
+
+
+def _daily(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """One archive a day; sometimes a day in two parts, or first as CURRENT."""
+    counter = Counter(random, channel)
+    step = random.choice((3600, 3600, 1800))
+    two_devices = random.random() < 0.2
+    reports: list[Report] = []
+    for index, start in enumerate(place.day_starts):
+        end = _day_end(place, index)
+        middle = start + 3 * HOUR_S if random.random() < 0.2 else end
+        kind = "CURRENT" if random.random() < 0.2 else "ARCHIVED"
+        archives = [_archive(counter, channel, start, middle, step, kind)]
+        if middle < end:
+            archives.append(_archive(counter, channel, middle, end, step, "ARCHIVED"))
+        if two_devices:
+            counter.register += 500 if index % 2 == 0 else -500
+        reports.append((archives, [], end * 1000 + random.choice((60_000, 5_000_000))))
+    return reports
+
+
+def _intraday(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """A few hours a packet, in a fine step, with the day's archive at times."""
+    counter = Counter(random, channel)
+    step = random.choice((900, 1800, 3600))
+    reports: list[Report] = []
+    start, last = place.day_starts[0], _day_end(place, random.randrange(len(place.day_starts)))
+    while start < last:
+        end = min(start + random.choice((1, 2, 6)) * HOUR_S, last)
+        kind = random.choice(("CURRENT", "ARCHIVED"))
+        reports.append(([_archive(counter, channel, start, end, step, kind)], [], (end + 30) * 1000))
+        start = end
+    return reports
+
+
+def _irregular(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """Registers whenever the device likes, some a pulse below the one before."""
+    counter = Counter(random, channel)
+    instants, levels = [], []
+    at = place.day_starts[0] - random.choice((0, 1800, 100_000))
+    while at < place.end_ms // 1000:
+        for _ in range(random.randint(0, 4)):
+            counter.count()
+        instants.append(at)
+        levels.append(max(0, counter.register - random.choice((0, 0, 0, 1))))
+        at += random.choice(GAPS_S)
+    return _register_reports(random, channel, instants, levels)
+
+
+def _alternating(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """Two devices under one key, for some hours among honest ones."""
+    instants = list(range(place.day_starts[0], place.end_ms // 1000, 2 * HOUR_S))
+    first, last = sorted((random.randrange(len(instants)), random.randrange(len(instants))))
+    levels = [
+        100 + n + (50_000 if first <= n < last and (n - first) % 2 == 0 else 0) for n in range(len(instants))
+    ]
+    return _register_reports(random, channel, instants, levels)
+
+
+def _sparse(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """A register a day or so, now and then after a month."""
+    counter = Counter(random, channel)
+    start = place.day_starts[0]
+    instants = [start - random.choice((27, 28, 29)) * 24 * HOUR_S, start + 100, place.end_ms // 1000 - 50]
+    levels = []
+    for _ in instants:
+        levels.append(counter.register)
+        counter.count()
+    return _register_reports(random, channel, instants, levels)
+
+
+def _register_reports(
+    random: Random, channel: Channel, instants: Sequence[int], levels: Sequence[int]
+) -> list[Report]:
+    reports: list[Report] = []
+    pairs = list(zip(instants, levels, strict=True))
+    while pairs:
+        some, pairs = pairs[: (size := random.randint(1, 12))], pairs[size:]
+        start = some[0][0]
+        entry = registers(
+            channel.module_id,
+            channel.channel,
+            start * 1000,
+            [at - start for at, _ in some],
+            [level for _, level in some],
+        )
+        reports.append(([], [entry], (some[-1][0] + 90) * 1000))
+    return reports
+
+
+def _spoilt(random: Random, report: Report) -> Report:
+    """Now and then a report with a fault of the kind the field shows."""
+    archives, entries, received = report
+    if random.random() >= 0.15:
+        return report
+    if archives:
+        return [_spoilt_archive(random, archives[0]), *archives[1:]], entries, received
+    return archives, [_spoilt_registers(random, entries[0])], received
+
+
+def _spoilt_archive(random: Random, element: Described) -> Described:
+    values = list(element["values"])
+    place = random.randrange(len(values))
+    fault = random.choice(("hole", "negative", "high", "register", "future", "stale", "absurd", "edge"))
+    if fault == "hole":
+        return element | {"missing": sorted({place, random.randrange(len(values))})}
+    if fault in ("negative", "high"):
+        values[place] = -3 if fault == "negative" else 10**6
+        return element | {"values": values}
+    if fault == "register" and element["register_end"] is not None:
+        return element | {
+            "register_end": max(0, element["register_end"] + random.choice((-400, -2, 2, 3, 77)))
+        }
+    if fault == "edge":
+        return element | {"register_start": None}
+    shifts = {"future": 40 * 24, "stale": -1200 * 24}
+    if fault in shifts:
+        return element | {"start_at": element["start_at"] + shifts[fault] * HOUR_S * 1000}
+    return element | random.choice(
+        ({"step_s": 60}, {"channel": 77}, {"kind": "UNSPECIFIED"}, {"missing": [-1]})
+    )
+
+
+def _spoilt_registers(random: Random, element: Described) -> Described:
+    values = list(element["values"])
+    place = random.randrange(len(values))
+    fault = random.choice(("fall", "high", "future", "absurd"))
+    if fault == "future":
+        return element | {"start_at": element["start_at"] + 50 * 24 * HOUR_S * 1000}
+    if fault == "absurd":
+        return element | {"values": values[:-1]}
+    values[place] = values[place] // 2 if fault == "fall" else values[place] + 20_000
+    return element | {"values": values}
+
+
+def with_more_packets(world: World, packets: Sequence[Described]) -> World:
+    """The world in which these were sent too."""
+    return replace(world, packets=(*world.packets, *packets))
