@@ -1,1 +1,1 @@
-"""Plumbing without a domain word: settings, logs, metrics, Kafka in and out, PostgreSQL, markers, workers, watchdog."""
+"""Plumbing without a domain word; README.md of this member says what is where."""

@@ -33,8 +33,9 @@ class DeadLetter:
 
 
 def about(headers: Sequence[tuple[str, bytes]]) -> Mapping[str, str]:
-    """What the headers of a dead letter say: topic, partition, offset, timestamp_ms, group, kind, reason, service,
-    version, at_ms; and truncated_from_bytes if the broker did not take it whole."""
+    """What the headers of a dead letter say: topic, partition, offset, timestamp_ms, group, kind, reason,
+    service, version, at_ms; and truncated_from_bytes if the broker did not take it whole.
+    """
     return {key.removeprefix(PREFIX): value.decode() for key, value in headers if key.startswith(PREFIX)}
 
 
@@ -42,7 +43,12 @@ class DeadLetters:
     """Writes dead letters of one group. The producer is started and stopped by the sink that owns both."""
 
     def __init__(
-        self, producer: AIOKafkaProducer, kafka: KafkaSettings, group: str, version: str, metrics: ChassisMetrics
+        self,
+        producer: AIOKafkaProducer,
+        kafka: KafkaSettings,
+        group: str,
+        version: str,
+        metrics: ChassisMetrics,
     ) -> None:
         self._producer = producer
         self._kafka = kafka
@@ -59,9 +65,11 @@ class DeadLetters:
         record = letter.record
         headers = [*_without_ours(record), *self._headers(letter)]
         try:
-            await self._producer.send_and_wait(self.topic, value=record.value, key=record.key, headers=headers)
+            await self._producer.send_and_wait(
+                self.topic, value=record.value, key=record.key, headers=headers
+            )
         except MessageSizeTooLargeError:
-            # Better its head than a partition that stands still; the whole is at the origin until retention ends.
+            # Better its head than a partition that stands still; the whole still lies at the origin.
             headers.append((f"{PREFIX}truncated_from_bytes", str(record.size_bytes).encode()))
             head = (record.value or b"")[:65536]
             await self._producer.send_and_wait(self.topic, value=head, headers=headers)
@@ -69,7 +77,12 @@ class DeadLetters:
         _log.error(
             "dead letter: %s",
             letter.reason,
-            extra={"topic": record.topic, "partition": record.partition, "offset": record.offset, "kind": letter.kind},
+            extra={
+                "topic": record.topic,
+                "partition": record.partition,
+                "offset": record.offset,
+                "kind": letter.kind,
+            },
         )
 
     def _headers(self, letter: DeadLetter) -> list[tuple[str, bytes]]:

@@ -14,13 +14,13 @@ EXIT_STALLED = 75
 """EX_TEMPFAIL: the watchdog found work waiting and nothing done."""
 
 _BUGS_AMONG_OPERATIONAL = ("53400", "54", "55000")
-"""A limit of the configuration, of the program, an object in the wrong state: the same again the next time."""
+"""A limit of configuration or program, an object in the wrong state: the same the next time."""
 _PASSING_ELSEWHERE = frozenset({"25006", "25P03", "25P04"})
 """A database that is a standby for now, a session that was cut off while idle or slow."""
 
 
 class BadRecord(Exception):  # noqa: N818 - a verdict on a record, not a failure of ours
-    """A record that can never be processed; it goes to the dead letters. `reason` says what was expected and found."""
+    """A record that can never be processed, to the dead letters; `reason` says what was expected and found."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -28,7 +28,7 @@ class BadRecord(Exception):  # noqa: N818 - a verdict on a record, not a failure
 
 
 class Fatal(Exception):  # noqa: N818 - the name of what it does
-    """Ends the process with `exit_code`; the supervisor starts it again. Nothing unfinished is acknowledged."""
+    """Ends the process with `exit_code`, to be started again; nothing unfinished is acknowledged."""
 
     def __init__(self, message: str, exit_code: int = EXIT_BUG) -> None:
         super().__init__(message)
@@ -36,10 +36,11 @@ class Fatal(Exception):  # noqa: N818 - the name of what it does
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same thing, tried again unchanged, may well succeed: a dependency is away, or two of us collided.
+    """Whether the same thing, tried again unchanged, may well succeed.
 
-    Database: lost or refused connections, an empty pool, shutdown, failover, 40001, 40P01, full disk. Broker: what
-    aiokafka calls retriable, and its time-outs, which it does not. Network: refused, reset, timed out, a name that does not resolve now.
+    Database: lost or refused connections, an empty pool, shutdown, failover, 40001, 40P01, full disk.
+    Broker: what aiokafka calls retriable, and its time-outs, which it does not. Network: refused, reset,
+    timed out, a name that does not resolve now.
     """
     if isinstance(error, psycopg.Error):
         state = error.sqlstate or ""
@@ -52,9 +53,11 @@ def is_transient(error: BaseException) -> bool:
 
 
 class FailureLimit:
-    """Counts unforeseen errors; more than `most` within `window_s` are fatal, for then it is us and not the data."""
+    """Counts unforeseen errors; more than `most` in `window_s` are fatal: it is us, then, and not the data."""
 
-    def __init__(self, most: int = 20, window_s: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, most: int = 20, window_s: float = 60.0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.most = most
         self._window_s = window_s
         self._clock = clock
@@ -68,6 +71,6 @@ class FailureLimit:
             self._seen.popleft()
         if len(self._seen) > self.most:
             raise Fatal(
-                f"{len(self._seen)} unforeseen errors within {self._window_s:g} s, at most {self.most} are borne: "
-                "see the errors logged before; nothing of the last batch was acknowledged"
+                f"{len(self._seen)} unforeseen errors within {self._window_s:g} s, at most {self.most} are "
+                "borne: see the errors logged before; nothing of the last batch was acknowledged"
             )

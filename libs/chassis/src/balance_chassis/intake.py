@@ -15,8 +15,9 @@ _POLL_MS = 1000
 class Intake:
     """Collects records until they weigh `max_weight` (as estimated) or the oldest waited `max_wait_s`.
 
-    One call of the consumer is under way at a time. While the intake is full the broker is not asked for more, but
-    every `poll_every_s` the partitions are paused, polled and resumed: aiokafka leaves the group of who never polls.
+    One call of the consumer is under way at a time. While the intake is full the broker is not asked for
+    more, but every `poll_every_s` the partitions are paused, polled and resumed: aiokafka leaves the group
+    of who never polls.
     """
 
     def __init__(

@@ -1,7 +1,9 @@
-"""The one way to the broker: options of every client, records as we see them, the producer, names with their prefix."""
+"""The one way to the broker: options of every client, records, names with their prefix."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +13,7 @@ from balance_schemas import catalogue
 from balance_chassis.settings import KafkaSettings
 
 ORIGIN_TOPIC_HEADER = "balance_dlq_topic"
-"""Header of a dead letter that names its topic of origin; one that is replayed counts as a record of that topic."""
+"""Names a dead letter's topic of origin; one that is replayed counts as a record of that topic."""
 
 _PRODUCER_BATCH_BYTES = 512 * 1024
 _FETCH_BYTES = 2 * 1024 * 1024
@@ -19,7 +21,7 @@ _FETCH_BYTES = 2 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it lies on the broker. `topic` is the catalogue's name, without the installation's prefix."""
+    """A record as it lies on the broker. `topic` is the catalogue's name, without prefix."""
 
     topic: str
     partition: int
@@ -91,7 +93,7 @@ def confluent_options(settings: KafkaSettings) -> Mapping[str, str]:
 
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
-    """A producer that neither loses nor doubles on retries. Make it in a running loop; whoever uses it starts it."""
+    """A producer that neither loses nor doubles on retries. Make it in a running loop; its user starts it."""
     return AIOKafkaProducer(
         **client_options(settings),
         enable_idempotence=True,
@@ -125,3 +127,9 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     if settings.ssl_certfile:
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
     return context
+
+
+async def stop_producer(producer: AIOKafkaProducer, grace_s: float = 10.0) -> None:
+    """Flush and close, but do not wait for ever for a broker that is away."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(producer.stop(), grace_s)

@@ -1,4 +1,4 @@
-"""The metrics every process has. One object a process, with a registry of its own; a service adds its own to that."""
+"""The metrics every process has: one object with a registry, to which a service adds its own."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -6,7 +6,8 @@ _BATCH_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 
 
 class ChassisMetrics:
-    """Counters of sink, publisher, worker, outbox and dead letters: `balance_<service>_<noun>_<unit>[_total]`.
+    """Counters of sink, publisher, worker, outbox and dead letters:
+    `balance_<service>_<noun>_<unit>[_total]`.
 
     Labels are names of topics, groups and runnables, and kinds of errors: few and known.
     """
@@ -16,16 +17,23 @@ class ChassisMetrics:
         self.registry = registry or CollectorRegistry()
         self.sink_records = self._counter("sink_records_total", "Records handled and committed", "group")
         self.sink_weight = self._counter("sink_weight_total", "Weight (days) of what was handled", "group")
-        self.sink_batch_seconds = self._histogram("sink_batch_seconds", "Time a batch took to handle", "group")
+        self.sink_batch_seconds = self._histogram(
+            "sink_batch_seconds", "Time a batch took to handle", "group"
+        )
         self.dead_letters = self._counter("dead_letters_total", "Records given up", "group", "kind")
-        self.retries = self._counter("retries_total", "Tries repeated because a dependency was away", "runnable")
+        self.retries = self._counter(
+            "retries_total", "Tries repeated because a dependency was away", "runnable"
+        )
         self.waiting = self._gauge("waiting_for_dependency", "1 while a dependency is waited for", "runnable")
         self.outbox_rows = self._counter("outbox_rows_total", "Outbox rows published and deleted", "topic")
-        self.published = self._counter("published_records_total", "Records acknowledged by the broker", "topic")
-        self.publish_seconds = self._histogram("publish_seconds", "Time from scan of the outbox to its deletion")
+        self.published = self._counter(
+            "published_records_total", "Records acknowledged by the broker", "topic"
+        )
         self.worker_steps = self._counter("worker_steps_total", "Pieces of work done", "worker")
         self.worker_step_seconds = self._histogram("worker_step_seconds", "Time a step took", "worker")
-        self.errors = self._counter("unforeseen_errors_total", "Errors that are neither data nor dependency", "runnable")
+        self.errors = self._counter(
+            "unforeseen_errors_total", "Errors that are neither data nor dependency", "runnable"
+        )
 
     def _name(self, name: str) -> str:
         return f"balance_{self.service.replace('-', '_')}_{name}"

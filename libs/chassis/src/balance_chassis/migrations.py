@@ -1,7 +1,7 @@
 """Migrations: SQL files of a service, each applied once, in order, and never changed afterwards.
 
-`migrate` runs `sql/migrations/NNNN_verb_object.sql` of the service's package, after those of the chassis (outbox,
-markers) in the same schema. Files may hold blocks for one storage engine only:
+`migrate` runs `sql/migrations/NNNN_verb_object.sql` of the service's package, after those of the chassis
+(outbox, markers) in the same schema. Files may hold blocks for one storage engine only:
 
     -- if timescaledb
     SELECT create_hypertable(…);
@@ -67,9 +67,10 @@ class Migration:
 def migrate(dsn: str, service: str, package: str, calendar: Calendar) -> Sequence[str]:
     """Bring the schema `service` up to date and give the names of what was applied.
 
-    Several processes may do this at once: one works, the others wait. All of it is one transaction. The storage
-    engine is chosen by the first migration of a database: TimescaleDB if its extension is there or can be created.
-    Raises MigrationRefused if an applied file has changed or is missing, or if the metering calendar is another one.
+    Several processes may do this at once: one works, the others wait. All of it is one transaction. The
+    storage engine is chosen by the first migration of a database: TimescaleDB if its extension is there or
+    can be created. Raises MigrationRefused if an applied file has changed or is missing, or if the metering
+    calendar is another one.
     """
     with psycopg.connect(connection_string(dsn, f"{service}-migrate")) as conn:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
@@ -124,9 +125,9 @@ def _installation(conn: psycopg.Connection[Any], calendar: Calendar) -> str:
         return storage
     if row[1:] != (calendar.zone, calendar.day_start_hour):
         raise MigrationRefused(
-            f"this database was made for metering days of {row[1]} starting at {row[2]}:00, and the settings say "
-            f"{calendar.zone} at {calendar.day_start_hour}:00. Stored days cannot be moved to another calendar: set "
-            "BALANCE_CALENDAR_ZONE and BALANCE_CALENDAR_DAY_START_HOUR back, or use a new database and replay into it"
+            f"this database was made for metering days of {row[1]} starting at {row[2]}:00, and the settings "
+            f"say {calendar.zone} at {calendar.day_start_hour}:00. Stored days cannot move to another calendar: "
+            "set BALANCE_CALENDAR_ZONE and BALANCE_CALENDAR_DAY_START_HOUR back, or replay into a new database"
         )
     return str(row[0])
 
@@ -143,28 +144,29 @@ def _ensure_reader(conn: psycopg.Connection[Any]) -> None:
     """Roles belong to the whole server, so another database's migration may have made it, even just now."""
     conn.execute(
         sql.SQL(
-            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {name}) THEN CREATE ROLE {role} NOLOGIN; "
-            "END IF; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+            "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {name}) THEN "
+            "CREATE ROLE {role} NOLOGIN; END IF; "
+            "EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
         ).format(name=sql.Literal(_READER), role=sql.Identifier(_READER))
     )
 
 
-def _pending(
-    conn: psycopg.Connection[Any], service: str, found: Sequence[Migration]
-) -> Sequence[Migration]:
+def _pending(conn: psycopg.Connection[Any], service: str, found: Sequence[Migration]) -> Sequence[Migration]:
     applied = dict(
-        conn.execute("SELECT name, checksum FROM public.balance_migration WHERE service = %s", [service]).fetchall()
+        conn.execute(
+            "SELECT name, checksum FROM public.balance_migration WHERE service = %s", [service]
+        ).fetchall()
     )
     for name in sorted(set(applied) - {migration.name for migration in found}):
         raise MigrationRefused(
-            f"{service}: the database has had {name}, which this version does not know: a newer version migrated it. "
-            "Run that version or a later one"
+            f"{service}: the database has had {name}, which this version does not know: a newer one migrated "
+            "it. Run that version or a later one"
         )
     for migration in found:
         if applied.get(migration.name, migration.checksum) != migration.checksum:
             raise MigrationRefused(
-                f"{service}: {migration.name} was changed after it was applied. Restore the file and put the change "
-                "into a new migration"
+                f"{service}: {migration.name} was changed after it was applied. Restore the file and put the "
+                "change into a new migration"
             )
     return [migration for migration in found if migration.name not in applied]
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -74,12 +75,16 @@ async def patiently(
     raise AssertionError("a retry without a limit ended without a result")
 
 
-async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T:
-    """Result of something that may take for ever. Raises Stopped, the work cancelled, when `stop` is set first."""
+async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, grace_s: float = 0.0) -> T:
+    """Result of something that may take for ever.
+
+    Raises Stopped, the work cancelled, when it has not ended `grace_s` after `stop` was set.
+    """
     task = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task}, timeout=grace_s)
         if not task.done():
             raise Stopped
         return task.result()
@@ -87,3 +92,9 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T
         stopping.cancel()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait some time, or until `stop` is set."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)

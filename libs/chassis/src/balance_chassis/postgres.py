@@ -26,17 +26,19 @@ _log = logging.getLogger(__name__)
 def connection_string(dsn: str, application_name: str) -> str:
     """The DSN with our time-outs and UTC, where it does not say otherwise itself."""
     given = conninfo.conninfo_to_dict(dsn)
-    ours = {**_CONNECT, "application_name": application_name, "options": "-c TimeZone=UTC"}
-    if "options" in given:
-        ours["options"] = f"-c TimeZone=UTC {given['options']}"
-    return conninfo.make_conninfo(dsn, **{k: v for k, v in ours.items() if k == "options" or k not in given})
+    options = f"-c TimeZone=UTC {given.pop('options', '')}".strip()
+    return conninfo.make_conninfo(
+        "", **{**_CONNECT, "application_name": application_name, **given, "options": options}
+    )
 
 
-def make_pool(settings: PostgresSettings, service: str, size: int | None = None) -> ConnectionPool[Connection]:
+def make_pool(
+    settings: PostgresSettings, service: str, size: int | None = None
+) -> ConnectionPool[Connection]:
     """A pool whose connections are checked, in UTC, and named after the service; `close()` it at the end.
 
-    It opens though the database is away. Asking it for a connection then raises psycopg_pool.PoolTimeout after 10 s,
-    which is transient.
+    It opens though the database is away. Asking it for a connection then raises psycopg_pool.PoolTimeout
+    after 10 s, which is transient.
     """
     return ConnectionPool(
         connection_string(settings.dsn, service),
@@ -60,8 +62,9 @@ def copy_binary(
 ) -> None:
     """COPY rows into a table (`schema.table` or `table`) in binary form; `types` as in SQL, e.g. `int8[]`.
 
-    Values are what psycopg dumps to these types: numpy scalars too, but arrays as lists (`array.tolist()`, which
-    costs less than a list of numpy scalars). Binary COPY converts nothing: a wrong type is an error of the server.
+    Values are what psycopg dumps to these types: numpy scalars too, but arrays as lists (`array.tolist()`,
+    which costs less than a list of numpy scalars). Binary COPY converts nothing: a wrong type is an error
+    of the server.
     """
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(
         sql.Identifier(*table.split(".")), sql.SQL(", ").join(map(sql.Identifier, columns))
@@ -83,9 +86,13 @@ def storage_engine(conn: Connection[Any]) -> str:
 def ensure_partitions(conn: Connection[Any], table: str, instants: Iterable[datetime]) -> None:
     """Create the monthly partitions (UTC) of `schema.table` that these instants need, in this transaction.
 
-    TimescaleDB makes its own chunks, and nothing is done. The table is one PARTITION BY RANGE of a timestamptz.
+    TimescaleDB makes its own chunks, and nothing is done. The table is one PARTITION BY RANGE of a
+    timestamptz.
     """
-    months = {instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0) for instant in instants}
+    months = {
+        instant.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+        for instant in instants
+    }
     if not months or storage_engine(conn) != "plain":
         return
     schema, name = table.split(".")
@@ -93,14 +100,18 @@ def ensure_partitions(conn: Connection[Any], table: str, instants: Iterable[date
     missing = set(wanted) - _existing(conn, schema, wanted)
     if not missing:
         return
-    # One at a time, and looked up again: two processes may want the same month, and CREATE … IF NOT EXISTS races.
+    # One at a time, and looked up again: two processes may want the same month, and CREATE … IF NOT EXISTS
+    # races.
     conn.execute("SELECT pg_advisory_xact_lock(%s)", [_PARTITION_LOCK])
     for partition in sorted(missing - _existing(conn, schema, missing)):
         start = wanted[partition]
         end = (start + timedelta(days=32)).replace(day=1)
         conn.execute(
             sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(schema, partition), sql.Identifier(schema, name), sql.Literal(start), sql.Literal(end)
+                sql.Identifier(schema, partition),
+                sql.Identifier(schema, name),
+                sql.Literal(start),
+                sql.Literal(end),
             )
         )
         _log.info("made the partition %s.%s", schema, partition)

@@ -34,7 +34,9 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class KafkaSettings:
-    """How to reach the broker. `topic_prefix` (e.g. `demo.`) goes before every topic and group of the catalogue."""
+    """How to reach the broker. `topic_prefix` (e.g. `demo.`) goes before every topic and group of the
+    catalogue.
+    """
 
     bootstrap_servers: str
     topic_prefix: str = ""
@@ -86,7 +88,8 @@ class Settings:
 class Reader:
     """Reads variables of one environment and remembers what was wrong with them until `check`.
 
-    An empty variable counts as one that is not set. A field that is wrong gives its default, or an empty value.
+    An empty variable counts as one that is not set. A field that is wrong gives its default, or an empty
+    value.
     """
 
     def __init__(self, environment: Mapping[str, str]) -> None:
@@ -126,7 +129,9 @@ class Reader:
         """A whole number within bounds."""
         return int(self._number(name, default, at_least, at_most, int, "a whole number"))
 
-    def number(self, name: str, default: float, *, at_least: float = 0.0, at_most: float = float("inf")) -> float:
+    def number(
+        self, name: str, default: float, *, at_least: float = 0.0, at_most: float = float("inf")
+    ) -> float:
         """A number within bounds."""
         return self._number(name, default, at_least, at_most, float, "a number")
 
@@ -199,13 +204,17 @@ def read_kafka(reader: Reader) -> KafkaSettings:
         session_timeout_s=reader.number("BALANCE_KAFKA_SESSION_TIMEOUT_S", 20.0, at_least=6, at_most=300),
         max_record_bytes=reader.integer("BALANCE_KAFKA_MAX_RECORD_BYTES", MEBIBYTE, at_least=1),
     )
-    if settings.security_protocol.startswith("SASL") and not (settings.sasl_username and settings.sasl_password):
+    if settings.security_protocol.startswith("SASL") and not (
+        settings.sasl_username and settings.sasl_password
+    ):
         reader.problems.append(
             f"BALANCE_KAFKA_SECURITY_PROTOCOL={settings.security_protocol} needs "
             "BALANCE_KAFKA_SASL_USERNAME and BALANCE_KAFKA_SASL_PASSWORD"
         )
     if (settings.ssl_certfile is None) != (settings.ssl_keyfile is None):
-        reader.problems.append("BALANCE_KAFKA_SSL_CERTFILE and BALANCE_KAFKA_SSL_KEYFILE go together: set both or none")
+        reader.problems.append(
+            "BALANCE_KAFKA_SSL_CERTFILE and BALANCE_KAFKA_SSL_KEYFILE go together: set both or none"
+        )
     return settings
 
 
@@ -215,5 +224,7 @@ def _calendar(reader: Reader) -> Calendar:
     try:
         ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
-        reader.problems.append(f"BALANCE_CALENDAR_ZONE: expected a name such as Europe/Chisinau, found {zone!r}")
+        reader.problems.append(
+            f"BALANCE_CALENDAR_ZONE: expected a name such as Europe/Chisinau, found {zone!r}"
+        )
     return Calendar(zone, hour)

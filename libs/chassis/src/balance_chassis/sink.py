@@ -13,7 +13,7 @@ from balance_schemas import catalogue
 from balance_chassis.dead_letters import BAD_RECORD, BUG, OVERSIZE, DeadLetter, DeadLetters
 from balance_chassis.errors import BadRecord, FailureLimit, Fatal, is_transient
 from balance_chassis.intake import Intake
-from balance_chassis.kafka import Record, make_consumer, make_producer, record_of, topic_name
+from balance_chassis.kafka import Record, make_consumer, make_producer, record_of, stop_producer, topic_name
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.patience import Progress, Stopped, patiently, unless_stopped
 from balance_chassis.settings import KafkaSettings
@@ -40,10 +40,11 @@ class _Item(Generic[T]):
 class Sink(Generic[T]):
     """Reads topics as one consumer group; `decode` and `handle` run in one thread, batch after batch.
 
-    `decode(record)` gives a value, or raises BadRecord. `handle(values)` stores them all in ONE transaction and must
-    bear being given the same again; offsets are committed after it returned. A transient error of it is waited out in
-    place; after any other the records are handled one by one, and one that fails alone is dead-lettered; too many of
-    these end the process with nothing acknowledged. A batch weighs at most `max_weight` (or is one record).
+    `decode(record)` gives a value, or raises BadRecord. `handle(values)` stores them all in ONE transaction
+    and must bear being given the same again; offsets are committed after it returned. A transient error of
+    it is waited out in place; after any other the records are handled one by one, and one that fails alone
+    is dead-lettered; too many of these end the process with nothing acknowledged. A batch weighs at most
+    `max_weight` (or is one record).
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Sink(Generic[T]):
                 finally:
                     await self._consumer.stop()
             finally:
-                await self._producer.stop()
+                await stop_producer(self._producer)
         except Stopped:
             _log.info("%s stopped while it waited; nothing of what was in hand is acknowledged", self.name)
         finally:

@@ -1,0 +1,90 @@
+"""Dirty markers: days of a subject that are to be computed again, as append-only rows.
+
+Writers only add. The worker locks the subject, deletes the markers it sees, and reads state only after
+that, each a statement of its own in READ COMMITTED. A write that commits in the middle leaves a marker that
+it did not delete, so the day is computed once more. (Lock, read, delete would lose that write.)
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection, IsolationLevel
+
+from balance_chassis.postgres import copy_binary, identifier
+
+LIVE = 0
+BACKLOG = 1
+
+_LIVE_QUIET_S = 0.2
+_LIVE_AT_MOST_S = 0.8
+_BACKLOG_S = 5.0
+
+
+class Markers:
+    """The table `<schema>.markers` of a service."""
+
+    def __init__(self, schema: str) -> None:
+        self._table = f"{identifier(schema)}.markers"
+
+    def add(self, conn: Connection[Any], pairs: Iterable[tuple[int, datetime]], lane: int) -> None:
+        """Mark (subject, start of day) pairs, each once however often it is given."""
+        rows = [(subject, day_start, lane) for subject, day_start in sorted(set(pairs))]
+        if not rows:
+            return
+        columns, types = ("subject_id", "day_start", "lane"), ("int4", "timestamptz", "int2")
+        with conn.cursor() as cur:
+            copy_binary(cur, self._table, columns, types, rows)
+
+    def due(self, conn: Connection[Any], limit: int) -> list[int]:
+        """Subjects to compute now, live before backlog, then the newest day first.
+
+        Live: no new marker for 0.2 s, or the oldest 0.8 s old. Backlog: the oldest 5 s old, so that what
+        still pours in is computed once and not a hundred times.
+        """
+        rows = conn.execute(
+            f"""
+            WITH aged AS (
+                SELECT subject_id, lane, day_start, extract(epoch FROM clock_timestamp() - marked_at) AS age_s
+                FROM {self._table}
+            )
+            SELECT subject_id FROM aged GROUP BY subject_id
+            HAVING max(age_s) FILTER (WHERE lane = {LIVE}) >= {_LIVE_AT_MOST_S}
+                OR min(age_s) FILTER (WHERE lane = {LIVE}) >= {_LIVE_QUIET_S}
+                OR max(age_s) FILTER (WHERE lane = {BACKLOG}) >= {_BACKLOG_S}
+            ORDER BY min(lane), max(day_start) DESC, subject_id LIMIT %s
+            """,
+            [limit],
+        )
+        return [subject for (subject,) in rows]
+
+    def take(self, conn: Connection[Any], subject: int, limit_days: int) -> Sequence[tuple[datetime, int]]:
+        """Lock the subject, delete the markers of its newest days, and give these days with their lane,
+        newest first.
+
+        Read state only after this, in the same transaction. Gives nothing when another worker holds the
+        subject: it stays due. Raises ValueError if the connection is not READ COMMITTED.
+        """
+        if conn.isolation_level not in (None, IsolationLevel.READ_COMMITTED):
+            raise ValueError(
+                f"expected READ COMMITTED, found {conn.isolation_level}: markers would lose updates"
+            )
+        locked = conn.execute(
+            "SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)", [self._table, subject]
+        ).fetchone()
+        if locked != (True,):
+            return []
+        return conn.execute(
+            f"""
+            WITH newest AS (
+                SELECT DISTINCT day_start FROM {self._table} WHERE subject_id = %(subject)s
+                ORDER BY day_start DESC LIMIT %(limit)s
+            ), gone AS (
+                DELETE FROM {self._table} m USING newest
+                WHERE m.subject_id = %(subject)s AND m.day_start = newest.day_start
+                RETURNING m.day_start, m.lane
+            )
+            SELECT day_start, min(lane) FROM gone GROUP BY day_start ORDER BY day_start DESC
+            """,
+            {"subject": subject, "limit": limit_days},
+        ).fetchall()
