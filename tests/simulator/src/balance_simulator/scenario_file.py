@@ -56,7 +56,7 @@ def _scenario(top: Section, path: Path, variables: Mapping[str, str]) -> Scenari
         place.take("day_start_hour", checking.whole(0, 23), 0),
     )
     name = place.take(
-        "name", _installation_name, _installation_name(re.sub("[^a-z0-9]+", "-", path.stem.lower()))
+        "name", _installation_name, _installation_name(re.sub("[^a-z0-9]+", "_", path.stem.lower()))
     )
     place.take("clock", checking.one_of("packets"), "packets")
     place.end("name, zone, day_start_hour, clock")
@@ -88,9 +88,9 @@ def _scenario(top: Section, path: Path, variables: Mapping[str, str]) -> Scenari
 
 
 def _installation_name(value: Any) -> str:
-    if re.fullmatch(r"[a-z][a-z0-9-]{0,39}", str(value)):
+    if re.fullmatch(r"[a-z][a-z0-9_]{0,39}", str(value)):
         return str(value)
-    raise Expected("a name of lower-case letters, digits and hyphens that begins with a letter")
+    raise Expected("a name of lower-case letters, digits and _ that begins with a letter")
 
 
 def _moment(days: Days) -> Moment:
