@@ -100,7 +100,7 @@ def members() -> bool:
     """The workspace's own packages, editable. Their libraries come from the lock alone."""
     workspace = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["workspace"]
     folders = [CHECKOUT / member for member in workspace["members"]]
-    editable = [argument for folder in folders for argument in ("--editable", folder)]
+    editable = [argument for folder in folders for argument in ("--editable", str(folder))]
     install = [UV, "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation"]
     return _step(
         f"{len(folders)} packages of the workspace",

@@ -1,7 +1,7 @@
 """The processes of one installation: started, started again when one dies, stopped in reverse.
 
-Run in the background by `services.up` as `python -m balance_local.supervisor FOLDER`, with the variables of the
-installation. What it started stands in `services.json` of that folder.
+Run in the background by `services.up` as `python -m balance_local.supervisor FOLDER`, with the variables of
+the installation. What it started stands in `services.json` of that folder.
 """
 
 import json
@@ -26,7 +26,7 @@ _STEADY_S = 60.0
 
 @dataclass
 class Service:
-    """One process. `port` answers /livez, /readyz, /metrics; `pid` is 0 while it waits to be started again."""
+    """One process. `port` answers /livez, /readyz, /metrics; `pid` is 0 while it waits to start again."""
 
     service: str
     role: str

@@ -1,0 +1,121 @@
+"""Publish described entities on the compacted topic of assets; a version rises when its entity changes.
+
+What was published is kept in table balance_assets.published of the installation's database, written before
+the message is sent: what was not acknowledged is sent again, in the same version, by the next publishing.
+"""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from balance_chassis.kafka import make_producer, topic_name
+from balance_chassis.settings import KafkaSettings
+from balance_schemas import catalogue
+from balance_schemas.codec import Codec, load_ids
+
+from balance_local.described import Described, Entity, FleetError, entities
+from balance_local.installation import Installation, InstallationError
+
+_TABLE = """
+create schema if not exists balance_assets;
+create table if not exists balance_assets.published (
+    key text primary key,
+    record text not null,
+    version bigint not null,
+    digest text not null,
+    value jsonb not null,
+    acknowledged boolean not null default false,
+    published_at timestamptz not null default now()
+);
+"""
+_ONE_AT_A_TIME = "select pg_advisory_lock(hashtext('balance_assets.published'))"
+_UPSERT = """
+insert into balance_assets.published as old (key, record, version, digest, value)
+values (%s, %s, 1, %s, %s)
+on conflict (key) do update set
+    record = excluded.record, version = old.version + 1, digest = excluded.digest, value = excluded.value,
+    acknowledged = false, published_at = now()
+where old.digest <> excluded.digest
+"""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Keys that were sent, and how many entities were as published before."""
+
+    sent: tuple[str, ...]
+    unchanged: int
+
+
+def publish(
+    installation: Installation, usage_points: Sequence[Described], balance_groups: Sequence[Described]
+) -> Published:
+    """Publish what differs from what was published; entities that are not named stay as they are.
+
+    Usage points and groups have the shape of the Avro records; instants are ISO texts, aware datetimes or
+    milliseconds; a `version` is ignored, `state` is ACTIVE unless given. Returns when acknowledged.
+    Raises FleetError with every error, InstallationError when the topics were not applied.
+    """
+    settings = installation.settings()
+    codec = _codec(installation)
+    with psycopg.connect(installation.dsn, autocommit=True) as connection:
+        connection.execute(_ONE_AT_A_TIME)  # until the connection closes
+        connection.execute(_TABLE)
+        wanted = entities(usage_points, balance_groups, _known(connection))
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.executemany(_UPSERT, [(e.key, e.record, _digest(e), _json(e)) for e in wanted])
+        due = connection.execute(
+            "select key, record, version, value from balance_assets.published"
+            " where not acknowledged order by key"
+        ).fetchall()
+        messages = [
+            (key.encode(), codec.encode(record, {**value, "version": version}))
+            for key, record, version, value in due
+        ]
+        asyncio.run(_send(settings.kafka, messages))
+        connection.execute("update balance_assets.published set acknowledged = true where not acknowledged")
+    sent = tuple(key for key, *_ in due)
+    return Published(sent, len({e.key for e in wanted} - set(sent)))
+
+
+async def _send(kafka: KafkaSettings, messages: Sequence[tuple[bytes, bytes]]) -> None:
+    producer = make_producer(kafka)
+    await producer.start()
+    try:
+        topic = topic_name(kafka, catalogue.ASSETS)
+        acknowledged = [await producer.send(topic, value=value, key=key) for key, value in messages]
+        await asyncio.gather(*acknowledged)
+    finally:
+        await producer.stop()
+
+
+def _codec(installation: Installation) -> Codec:
+    try:
+        return Codec(load_ids(installation.folder / "schema-ids.json"), raw_timestamps=True)
+    except FileNotFoundError:
+        raise InstallationError(
+            f"installation {installation.name} has no schema ids yet; run: "
+            f"balance --installation {installation.name} topics apply"
+        ) from None
+
+
+def _known(connection: psycopg.Connection) -> dict[str, str]:
+    rows = connection.execute(
+        "select value->>'usage_point_id', value->>'resource' from balance_assets.published"
+        " where value ? 'usage_point_id'"
+    ).fetchall()
+    return dict(rows)
+
+
+def _digest(entity: Entity) -> str:
+    return hashlib.sha256(_json(entity).encode()).hexdigest()
+
+
+def _json(entity: Entity) -> str:
+    return json.dumps(entity.value, sort_keys=True, ensure_ascii=False)
+
+
+__all__ = ["FleetError", "Published", "publish"]

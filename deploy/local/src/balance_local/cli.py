@@ -1,0 +1,230 @@
+"""The `balance` command."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+from aiokafka.errors import KafkaError
+from balance_chassis.settings import SettingsError
+from balance_schemas.registry import RegistryError
+from rich.console import Console
+from rich.markup import escape
+
+from balance_local import assets, dead_letters, described, installation, overview, services, stack
+from balance_local.daemon import NotStartedError
+from balance_local.installation import MAIN, ZONE, Installation, InstallationError
+from balance_local.topics import TopicsError
+
+app = typer.Typer(help="BALANCE on this machine.", no_args_is_help=True, pretty_exceptions_enable=False)
+topics_app = typer.Typer(help="Topics and schemas.", no_args_is_help=True)
+assets_app = typer.Typer(help="The asset register.", no_args_is_help=True)
+dlq_app = typer.Typer(help="Dead letters.", no_args_is_help=True)
+services_app = typer.Typer(help="The processes of an installation.", no_args_is_help=True)
+app.add_typer(topics_app, name="topics")
+app.add_typer(assets_app, name="assets")
+app.add_typer(dlq_app, name="dlq")
+app.add_typer(services_app, name="services")
+
+console = Console()
+
+_FORESEEN = (
+    NotStartedError,
+    InstallationError,
+    TopicsError,
+    RegistryError,
+    SettingsError,
+    stack.AddressesError,
+    described.FleetError,
+    dead_letters.GroupError,
+    psycopg.OperationalError,
+    KafkaError,
+)
+
+
+class _State:
+    name = MAIN
+
+
+@app.callback()
+def choose(
+    name: Annotated[str, typer.Option("--installation", "-i", help="Which installation.")] = MAIN,
+) -> None:
+    """Database, topic prefix, metering calendar and clock are those of the chosen installation."""
+    _State.name = name
+    # What these libraries warn about while something starts is no news to whoever waits for it.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+@app.command()
+def up(
+    zone: Annotated[str, typer.Option(help="Time zone of the metering calendar.")] = ZONE,
+    day_start_hour: Annotated[int, typer.Option(help="Hour at which the metering day starts.")] = 0,
+    clock: Annotated[str, typer.Option(help="wall, or packets for a replay of the past.")] = "wall",
+) -> None:
+    """Start stack and services; made on the first run, and calendar and clock stay as they were then."""
+    with _errors_in_words():
+        there = installation.described(_State.name)
+        chosen = (
+            installation.opened(_State.name, say)
+            if there
+            else installation.create(_State.name, zone, day_start_hour, clock, say)
+        )
+        _start(chosen)
+        overview.show(console, chosen.description, chosen.stack)
+
+
+@app.command()
+def down(
+    everything: Annotated[
+        bool, typer.Option("--all", help="The services of every installation too.")
+    ] = False,
+) -> None:
+    """Stop the services, and the stack unless another installation's services use it."""
+    with _errors_in_words():
+        running = [one for one in installation.everyone() if services.daemon(one.folder).process()]
+        for one in running:
+            if everything or one.name == _State.name:
+                services.down(one.folder)
+                say(f"services of {one.name} stopped")
+        others = [one.name for one in running if one.name != _State.name and not everything]
+        if others:
+            say(f"the stack stays, for services of {', '.join(others)} run; stop all: balance down --all")
+        else:
+            stack.down(say)
+
+
+@app.command()
+def status() -> None:
+    """Processes, addresses, what is still to be read, what is parked."""
+    with _errors_in_words():
+        description = installation.described(_State.name)
+        running = stack.running()
+        if description is None or running is None:
+            what = "stack" if running is None else f"installation {_State.name}"
+            console.print(f"the {what} does not run; start it: balance --installation {_State.name} up")
+            raise typer.Exit(1)
+        overview.show(console, description, running)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database up to date."""
+    with _errors_in_words():
+        _opened().migrate()
+        say("the database is up to date")
+
+
+@app.command()
+def drop(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove an installation: its services, database, topics and folder."""
+    with _errors_in_words():
+        chosen = _opened()
+        if not yes:
+            typer.confirm(f"Remove installation {chosen.name} with all its data?", abort=True)
+        chosen.drop()
+        say(f"installation {chosen.name} removed")
+
+
+@app.command()
+def psql() -> None:
+    """A SQL shell on the installation's database."""
+    with _errors_in_words():
+        chosen = _opened()
+        os.execvp("psql", ["psql", chosen.dsn])
+
+
+@topics_app.command("apply")
+def topics_apply() -> None:
+    """Create topics, register schemas."""
+    with _errors_in_words():
+        _opened().topics_apply()
+        say("topics and schemas are those of the catalogue")
+
+
+@assets_app.command("load")
+def assets_load(
+    file: Annotated[Path, typer.Argument(help="YAML with usage_points and balance_groups.")],
+) -> None:
+    """Publish a described fleet; only what changed gets a new version."""
+    with _errors_in_words():
+        usage_points, balance_groups = described.read_file(file)
+        published = assets.publish(_opened(), usage_points, balance_groups)
+        say(f"{len(published.sent)} entities published, {published.unchanged} unchanged")
+
+
+@dlq_app.command("list")
+def dlq_list(
+    group: Annotated[str | None, typer.Option(help="Of one consumer group.")] = None,
+) -> None:
+    """Dead letters, with where they come from and why."""
+    with _errors_in_words():
+        overview.show_letters(console, dead_letters.listed(_opened().settings().kafka, group))
+
+
+@dlq_app.command("replay")
+def dlq_replay(
+    group: Annotated[str | None, typer.Option(help="To one consumer group.")] = None,
+) -> None:
+    """Return dead letters to the group that gave them up, and to no other."""
+    with _errors_in_words():
+        for name, count in dead_letters.replay(_opened().settings().kafka, group).items():
+            if count or group:
+                say(f"{count} returned to {name}")
+
+
+@services_app.command("up")
+def services_up() -> None:
+    """Start the services."""
+    with _errors_in_words():
+        _start(_opened())
+
+
+@services_app.command("down")
+def services_down() -> None:
+    """Stop the services, the stack stays."""
+    with _errors_in_words():
+        description = installation.described(_State.name)
+        stopped = description is not None and services.down(description.folder)
+        say(f"services of {_State.name} stopped" if stopped else f"no services of {_State.name} ran")
+
+
+def say(text: str) -> None:
+    """A line of progress."""
+    console.print(text, style="dim", markup=False, highlight=False)
+
+
+def _opened() -> Installation:
+    if _State.name == MAIN:
+        return (
+            installation.create(MAIN, say=say)
+            if not installation.described(MAIN)
+            else installation.opened(MAIN, say)
+        )
+    return installation.opened(_State.name, say)
+
+
+def _start(chosen: Installation) -> None:
+    with console.status("topics and schemas"):
+        chosen.topics_apply()
+    with console.status("database"):
+        chosen.migrate()
+    with console.status("services"):
+        chosen.services_up(say)
+
+
+@contextmanager
+def _errors_in_words() -> Iterator[None]:
+    try:
+        yield
+    except _FORESEEN as error:
+        console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+if __name__ == "__main__":
+    app()
