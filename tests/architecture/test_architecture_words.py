@@ -1,4 +1,4 @@
-"""What may stand in no committed file: topic names outside the contract, paths of one machine, hosts, skips."""
+"""What may stand in no committed file: topic names outside the contract, machine paths, hosts, skips."""
 
 import ast
 import re
