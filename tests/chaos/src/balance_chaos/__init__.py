@@ -1,0 +1,1 @@
+"""Whole installations under test: traffic in, faults on the way, tables out."""
