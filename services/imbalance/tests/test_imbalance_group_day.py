@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -25,18 +26,18 @@ def group_day(
     *,
     rules: Rules = Rules(),  # noqa: B008 - frozen
     meters: Sequence[Meter] = CLASS_15,
-    qualities: dict[int, Sequence[int]] | None = None,
-    past: dict[int, Sequence[Sequence[int]]] | None = None,
-    coefficients: dict[int, int] | None = None,
-    valid: dict[int, tuple[int, int]] | None = None,
+    qualities: Mapping[int, Sequence[int]] | None = None,
+    past: Mapping[int, Sequence[Sequence[int]]] | None = None,
+    coefficients: Mapping[int, int] | None = None,
+    valid: Mapping[int, tuple[int, int]] | None = None,
 ) -> GroupDay:
     """The day of supply meters 1000, 1001, … and members 0, 1, …; None is MISSING; past days newest first."""
     given = {SUPPLY_POINT + i: values for i, values in enumerate(supply)} | dict(enumerate(members))
     hours = len(next(iter(given.values())))
-    days = {}
+    days: list[tuple[int, datetime, Sequence[int], Sequence[int] | None]] = []
     for point, values in given.items():
         quality = (qualities or {}).get(point, [M if v is None else V for v in values])
-        days[point, DAY] = (np.array([v or 0 for v in values]), np.array(quality))
+        days.append((point, datetime.fromtimestamp(DAY, UTC), [v or 0 for v in values], quality))
     memberships = [
         Membership(
             point,
@@ -143,7 +144,10 @@ def test_an_estimated_hour_is_missing_for_the_hour_and_reported_for_the_day_that
     result = group_day([[300] * 24], [[100] * 24] * 3, qualities=gap)
     assert result.day.coverage == Coverage.COMPLETE
     assert result.missing == ()
-    assert result.hours.coverage.tolist() == [Coverage.COMPLETE] * 5 + [Coverage.UNRELIABLE] * 3 + [Coverage.COMPLETE] * 16
+    assert (
+        result.hours.coverage.tolist()
+        == [Coverage.COMPLETE] * 5 + [Coverage.UNRELIABLE] * 3 + [Coverage.COMPLETE] * 16
+    )
     assert result.hours.missing_share_ppm[5] == 333_333
     open_gap = {0: [V] * 21 + [E] * 3}
     result = group_day([[300] * 24], [[100] * 24] * 3, qualities=open_gap)
@@ -160,7 +164,9 @@ def test_an_estimated_supply_hour_counts_for_the_day_alone() -> None:
 
 
 def test_a_suspect_value_is_no_reading() -> None:
-    result = group_day([[200] * 24], [[100] * 24, [9_999_999] * 24], qualities={1: [S] * 24}, past={1: [[100] * 24]})
+    result = group_day(
+        [[200] * 24], [[100] * 24, [9_999_999] * 24], qualities={1: [S] * 24}, past={1: [[100] * 24]}
+    )
     assert result.day.members == 4800
     assert result.hours.imbalance.tolist() == [0] * 24
 
@@ -224,7 +230,9 @@ def test_a_meter_exchanged_within_the_day_counts_by_the_hour() -> None:
 
 def test_sums_beyond_64_bits_are_exact() -> None:
     huge = 9 * 10**14
-    result = group_day([[2 * huge] * 24], [[huge] * 24, [None] * 24], coefficients={0: 2_000_000}, past={1: [[huge] * 24]})
+    result = group_day(
+        [[2 * huge] * 24], [[huge] * 24, [None] * 24], coefficients={0: 2_000_000}, past={1: [[huge] * 24]}
+    )
     assert result.day.supply == 48 * huge
     assert result.day.members == 24 * (2 * huge + huge)
     assert result.day.missing_share_ppm == 500_000

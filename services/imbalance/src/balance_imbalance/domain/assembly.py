@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 from balance_kernel.calendar import HOUR_S
@@ -20,8 +21,8 @@ MOST_HOURS = 25
 class ReadingTable:
     """Reading days side by side. ``rows`` finds (usage point, day start) among them.
 
-    ``values`` (n, 25) base units and ``qualities`` (n, 25) codes, padded with 0 and MISSING; the last row is MISSING
-    throughout and stands for what is not there.
+    ``values`` (n, 25) base units and ``qualities`` (n, 25) codes, padded with 0 and MISSING; the last row is
+    MISSING throughout and stands for what is not there.
     """
 
     values: Ints
@@ -29,14 +30,21 @@ class ReadingTable:
     rows: Mapping[tuple[int, int], int]
 
     @classmethod
-    def of(cls, days: Mapping[tuple[int, int], tuple[Ints, Ints]]) -> ReadingTable:
-        """A table of (values, qualities) of each (usage point, day start)."""
+    def of(cls, days: Sequence[tuple[int, datetime, Sequence[int], Sequence[int] | None]]) -> ReadingTable:
+        """A table of (usage point, day start, values, qualities); qualities are None when all are VALID."""
         values = np.zeros((len(days) + 1, MOST_HOURS), np.int64)
         qualities = np.full((len(days) + 1, MOST_HOURS), Quality.MISSING.code, np.int64)
-        for row, (day_values, day_qualities) in enumerate(days.values()):
-            values[row, : len(day_values)] = day_values
-            qualities[row, : len(day_values)] = day_qualities
-        return cls(values, qualities, {key: row for row, key in enumerate(days)})
+        by_length: dict[int, list[int]] = {}
+        for row, day in enumerate(days):
+            by_length.setdefault(len(day[2]), []).append(row)
+        for hours, rows in by_length.items():
+            values[rows, :hours] = np.array([days[row][2] for row in rows], np.int64)
+            qualities[rows, :hours] = Quality.VALID.code
+        for row, (_, _, _, codes) in enumerate(days):
+            if codes is not None:
+                qualities[row, : len(codes)] = codes
+        keys = {(point, int(start.timestamp())): row for row, (point, start, _, _) in enumerate(days)}
+        return cls(values, qualities, keys)
 
     def find(self, usage_points: Sequence[int], day_start: int) -> Ints:
         """Row of each usage point on that day, (m,); -1, the missing row, where there is none."""
@@ -73,7 +81,7 @@ class RoleHistory:
         starts = day_start + HOUR_S * np.arange(hours)
         valid = (self._span[:, :1] <= starts) & (starts < self._span[:, 1:2])
         there = np.flatnonzero(valid.any(axis=1))
-        points = [self.memberships[row].usage_point for row in there]
+        points = [self.memberships[row].usage_point for row in there.tolist()]
         errors, pulses = self._meters(starts)
         rows = table.find(points, day_start)
         qualities = table.qualities[rows, :hours]
@@ -110,7 +118,8 @@ class GroupHistory:
     def of(cls, memberships: Sequence[Membership], meters: Mapping[int, Sequence[Meter]]) -> GroupHistory:
         """From the memberships of both roles."""
         sides = (
-            RoleHistory([m for m in memberships if m.role is role], meters) for role in (Role.SUPPLY, Role.MEMBER)
+            RoleHistory([m for m in memberships if m.role is role], meters)
+            for role in (Role.SUPPLY, Role.MEMBER)
         )
         return cls(*sides)
 
@@ -129,7 +138,9 @@ def silent_members(members: Side) -> Sequence[int]:
 def day_input(
     supply: Side, members: Side, complete: CompleteDays, day_start: int, earliest: int, hours: int
 ) -> GroupDayInput:
-    """The input of a day; its past are the complete days from ``earliest`` up to, not including, the day itself."""
+    """The input of a day; its past are the complete days from ``earliest`` up to, not including, the day
+    itself.
+    """
     past = {}
     for point in silent_members(members):
         days = [values for start, values in complete.get(point, ()) if earliest <= start < day_start]

@@ -11,7 +11,9 @@ from balance_imbalance.domain.register import Membership
 
 
 def holds_in_day(membership: Membership, day_start: int, hours: int) -> bool:
-    """Whether a membership is valid at the start of an hour of the day that starts at ``day_start`` (seconds)."""
+    """Whether a membership is valid at the start of an hour of the day that starts at ``day_start``
+    (seconds).
+    """
     late = max(membership.valid_from - day_start, 0)
     first_hour = -(-late // HOUR_S)
     return first_hour < hours and day_start + first_hour * HOUR_S < membership.valid_to
@@ -25,7 +27,9 @@ def last_ended(calendar: Calendar, clock: datetime, grace_s: int) -> datetime:
 def silent_days(
     calendar: Calendar, memberships: Sequence[Membership], first: datetime | None, last: datetime
 ) -> Sequence[datetime]:
-    """Days that exist though nobody may have reported: ``first`` to ``last`` with a membership valid, ascending."""
+    """Days that exist though nobody may have reported: ``first`` to ``last`` with a membership valid,
+    ascending.
+    """
     if first is None:
         return []
     return [
@@ -38,7 +42,8 @@ def silent_days(
 def out_of_place(
     silent: Iterable[datetime], existing: Iterable[datetime], first: datetime | None, last: datetime
 ) -> set[datetime]:
-    """Days to be looked at: those of ``silent`` that do not exist yet, and those that exist without being of it.
+    """Days to be looked at: those of ``silent`` that do not exist yet, and those that exist without being of
+    it.
 
     A day after ``last`` exists by its readings alone and is left to them.
     """

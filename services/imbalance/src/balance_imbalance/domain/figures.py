@@ -17,10 +17,10 @@ Flags = npt.NDArray[np.bool_]
 class Side:
     """The memberships of one role on one day: m memberships by h hours.
 
-    ``usage_points`` and ``coefficients`` (millionths) have shape (m,), the rest (m, h). ``values`` are base units and
-    mean nothing where ``valued`` is false. ``reported``: VALID or EDITED; ``estimated``: ESTIMATED; neither: no value.
-    ``errors`` is the class of the meter fitted at the hour's start in millionths, ``pulses`` its pulse weight, both 0
-    without a meter.
+    ``usage_points`` and ``coefficients`` (millionths) have shape (m,), the rest (m, h). ``values`` are base
+    units and mean nothing where ``valued`` is false. ``reported``: VALID or EDITED; ``estimated``:
+    ESTIMATED; neither: no value. ``errors`` is the class of the meter fitted at the hour's start in
+    millionths, ``pulses`` its pulse weight, both 0 without a meter.
     """
 
     usage_points: Ints
@@ -49,8 +49,8 @@ class Side:
 class GroupDayInput:
     """All that the figures of one group-day depend on.
 
-    ``past`` gives for a usage point its newest complete days before, newest first, at most seven, as (n, h): the
-    hours of this day's length (§4.2). Only members without a value are looked up in it.
+    ``past`` gives for a usage point its newest complete days before, newest first, at most seven, as (n, h):
+    the hours of this day's length (§4.2). Only members without a value are looked up in it.
     """
 
     hours: int
@@ -76,7 +76,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Figures of the hours, each of shape (h,). ``computable`` is false where supply, imbalance and tolerance are null."""
+    """Figures of the hours, each of shape (h,). ``computable`` is false where supply, imbalance and
+    tolerance are null.
+    """
 
     computable: Flags
     supply: Ints
@@ -92,7 +94,9 @@ class Hours:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Standard uncertainties of the day's imbalance in base units, one a term of §4.5; u² is the sum of their squares."""
+    """Standard uncertainties of the day's imbalance in base units, one a term of §4.5; u² is the sum of
+    their squares.
+    """
 
     supply_class: float
     members_class: float
@@ -104,9 +108,9 @@ class Terms:
 class GroupDay:
     """The figures of one group-day.
 
-    ``terms`` is None when the day is not computable. ``missing`` are the usage points, supply meters too, that did
-    not report all their hours of the day (day sense), ascending. ``supply_pulse`` is the largest pulse weight of a
-    supply meter that day, 0 without one.
+    ``terms`` is None when the day is not computable. ``missing`` are the usage points, supply meters too,
+    that did not report all their hours of the day (day sense), ascending. ``supply_pulse`` is the largest
+    pulse weight of a supply meter that day, 0 without one.
     """
 
     day: Span

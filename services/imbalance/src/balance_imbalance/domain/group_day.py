@@ -20,11 +20,28 @@ def compute(given: GroupDayInput, rules: Rules) -> GroupDay:
     sums = _weighted(members, used, members.valid)
     missing = members.valid & ~members.reported
     silent = members.valid & ~members.reported_in_day
-    hours = _hours(supply, members, sums, missing, weights, tolerance.hours(supply, members, used, uncertain, rules), rules)
+    hours = _hours(
+        supply,
+        members,
+        sums,
+        missing,
+        weights,
+        tolerance.hours(supply, members, used, uncertain, rules),
+        rules,
+    )
     computable = bool(_computable(supply, members, supply.reported_in_day).all())
     allowed, terms = tolerance.day(supply, members, used, uncertain, silent, rules)
     return GroupDay(
-        day=_day(supply, members, int(sums.sum()), silent, _day_share(used, silent, members.valid), computable, allowed, rules),
+        day=_day(
+            supply,
+            members,
+            int(sums.sum()),
+            silent,
+            _day_share(used, silent, members.valid),
+            computable,
+            allowed,
+            rules,
+        ),
         hours=hours,
         terms=terms if computable else None,
         missing=_not_reported(supply, members),
@@ -44,8 +61,9 @@ def _weighted(side: Side, values: Ints, taken: Flags) -> Ints:
 
 def _computable(supply: Side, members: Side, supply_reported: Flags) -> Flags:
     """By hour, (h,): a supply meter and a member valid, and every supply meter reported (§4.4)."""
-    heard: Flags = supply.valid.any(axis=0) & members.valid.any(axis=0) & ~(supply.valid & ~supply_reported).any(axis=0)
-    return heard
+    silent = (supply.valid & ~supply_reported).any(axis=0)
+    computable: Flags = np.asarray(supply.valid.any(axis=0) & members.valid.any(axis=0) & ~silent)
+    return computable
 
 
 def _hours(
@@ -57,7 +75,10 @@ def _hours(
     due = members.valid.sum(axis=0)
     absent = missing.sum(axis=0)
     share = _shares(
-        np.where(missing, weights[:, None], 0).sum(axis=0), np.where(members.valid, weights[:, None], 0).sum(axis=0), absent, due
+        np.where(missing, weights[:, None], 0).sum(axis=0),
+        np.where(members.valid, weights[:, None], 0).sum(axis=0),
+        absent,
+        due,
     )
     coverage = _coverage(computable, absent, share, rules)
     return Hours(
@@ -75,7 +96,14 @@ def _hours(
 
 
 def _day(
-    supply: Side, members: Side, total: int, silent: Flags, share: Ints, computable: bool, allowed: int, rules: Rules
+    supply: Side,
+    members: Side,
+    total: int,
+    silent: Flags,
+    share: Ints,
+    computable: bool,
+    allowed: int,
+    rules: Rules,
 ) -> Span:
     due = int(members.valid.any(axis=1).sum())
     absent = int(silent.any(axis=1).sum())
@@ -121,20 +149,22 @@ def _shares(part: Ints, whole: Ints, absent: Ints, due: Ints) -> Ints:
 
 
 def _coverage(computable: Flags, absent: Ints, share: Ints, rules: Rules) -> Ints:
-    return np.select(
+    coverage: Ints = np.select(
         [~computable, share > rules.unreliable_share_ppm, absent > 0],
         [Coverage.NOT_COMPUTABLE, Coverage.UNRELIABLE, Coverage.ESTIMATED],
         Coverage.COMPLETE,
     )
+    return coverage
 
 
 def _verdict(coverage: Ints, imbalance: Ints, allowed: Ints) -> Ints:
     undecided = (coverage == Coverage.NOT_COMPUTABLE) | (coverage == Coverage.UNRELIABLE)
-    return np.select(
+    verdict: Ints = np.select(
         [undecided, imbalance > allowed, imbalance < -allowed],
         [Verdict.UNDECIDED, Verdict.LOSS, Verdict.SURPLUS],
         Verdict.WITHIN_TOLERANCE,
     )
+    return verdict
 
 
 def _not_reported(supply: Side, members: Side) -> tuple[int, ...]:

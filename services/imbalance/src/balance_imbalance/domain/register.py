@@ -27,7 +27,9 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A meter fitted from ``fitted_at`` up to, not including, ``removed_at``: class in millionths, pulse in base units."""
+    """A meter fitted from ``fitted_at`` up to, not including, ``removed_at``: class in millionths, pulse in
+    base units.
+    """
 
     fitted_at: int
     removed_at: int
@@ -58,7 +60,9 @@ def changed_memberships(old: Sequence[Membership], new: Sequence[Membership]) ->
 
 def changed_meters(usage_point: int, old: Sequence[Meter], new: Sequence[Meter]) -> Sequence[ChangedSpan]:
     """Where the meters of a usage point differ in class or pulse weight, ascending."""
-    sides = [[(m.fitted_at, m.removed_at, (m.class_ppm, m.pulse_weight)) for m in side] for side in (old, new)]
+    sides = [
+        [(m.fitted_at, m.removed_at, (m.class_ppm, m.pulse_weight)) for m in side] for side in (old, new)
+    ]
     return [ChangedSpan(usage_point, start, end) for start, end in _differences(*sides)]
 
 

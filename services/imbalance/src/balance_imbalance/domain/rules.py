@@ -14,7 +14,9 @@ PAST_DAYS_USED = 7
 
 
 class Coverage(IntEnum):
-    """How much of a group was heard (§4.4): names are the symbols of the contract, numbers what tables hold."""
+    """How much of a group was heard (§4.4): names are the symbols of the contract, numbers what tables
+    hold.
+    """
 
     UNSPECIFIED = 0
     COMPLETE = 1

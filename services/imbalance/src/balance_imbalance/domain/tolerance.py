@@ -12,7 +12,9 @@ Squares = tuple[Floats, Floats, Floats, Floats]
 
 
 def hours(supply: Side, members: Side, used: Ints, uncertain: Floats, rules: Rules) -> Ints:
-    """T by hour, (h,), from the members' values ``used`` and the uncertainties of the estimates among them."""
+    """T by hour, (h,), from the members' values ``used`` and the uncertainties of the estimates among
+    them.
+    """
     supplied = np.where(supply.valid & supply.valued, supply.values, 0)
     pulses = [np.where(side.valid, side.pulses, 0) for side in (supply, members)]
     return expanded(
@@ -28,9 +30,13 @@ def hours(supply: Side, members: Side, used: Ints, uncertain: Floats, rules: Rul
 def day(
     supply: Side, members: Side, used: Ints, uncertain: Floats, silent: Flags, rules: Rules
 ) -> tuple[int, Terms]:
-    """T of the day and its terms. ``silent`` are the member-hours not reported in the sense of a day, (m, h)."""
+    """T of the day and its terms. ``silent`` are the member-hours not reported in the sense of a day, (m,
+    h).
+    """
     supplied = np.where(supply.valid & supply.valued, supply.values, 0)
-    pulses = [np.where(side.valid, side.pulses, 0).max(axis=1, initial=0)[:, None] for side in (supply, members)]
+    pulses = [
+        np.where(side.valid, side.pulses, 0).max(axis=1, initial=0)[:, None] for side in (supply, members)
+    ]
     squares = _squares(
         (supply, _relative(supply, supplied).sum(axis=1)[:, None], pulses[0]),
         (members, _relative(members, used).sum(axis=1)[:, None], pulses[1]),

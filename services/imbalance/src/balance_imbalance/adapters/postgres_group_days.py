@@ -1,0 +1,204 @@
+"""Markers and results of the worker, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from balance_chassis.markers import BACKLOG, Markers
+from balance_chassis.outbox import Outbox
+from balance_chassis.postgres import copy_binary, ensure_partitions
+from balance_kernel.calendar import Calendar
+from balance_schemas import catalogue
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_group_day
+from balance_imbalance.adapters.postgres_readings import SCHEMA
+from balance_imbalance.adapters.postgres_register import read_memberships, read_meters
+from balance_imbalance.adapters.queries import statement
+from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
+from balance_imbalance.domain.days import out_of_place, silent_days
+from balance_imbalance.domain.rules import ALGORITHM_VERSION, Rules
+from balance_imbalance.ports import Due, Result
+
+_GROUPS_LOOKED_AT = 400
+_KEYS_AN_OUTBOX_ROW = 200
+
+
+class PostgresGroupDayStore:
+    """Implements `ports.GroupDayStore`. ``now`` gives the wall clock, or is None when packets tell the
+    time.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        calendar: Calendar,
+        rules: Rules,
+        now: Callable[[], datetime] | None,
+    ) -> None:
+        self._pool = pool
+        self._calendar = calendar
+        self._rules = rules
+        self._now = now
+        self._markers = Markers(SCHEMA)
+
+    def clock(self) -> datetime | None:
+        """See the port."""
+        if self._now:
+            return self._now()
+        with self._pool.connection() as conn:
+            row = conn.execute(statement("clock")).fetchone()
+        return row and row[0]
+
+    @contextmanager
+    def work(self, limit_days: int) -> Iterator[tuple[PostgresGroupDayWork, Sequence[Due]]]:
+        """See the port."""
+        with self._pool.connection() as conn:
+            groups = self._markers.due(conn, _GROUPS_LOOKED_AT)
+            # A snapshot of its own for each statement: locks first, then markers, then what is to be read.
+            held = (
+                dict(conn.execute(statement("lock_groups"), {"groups": groups}).fetchall()) if groups else {}
+            )
+            due: list[Due] = []
+            for group in (group for group in groups if group in held):
+                if len(due) >= limit_days:
+                    break
+                taken = self._markers.take(conn, group, limit_days - len(due))
+                due.extend(Due(group, day_start, lane) for day_start, lane in taken)
+            first_days = {each.group: held[each.group] for each in due}
+            yield PostgresGroupDayWork(conn, self._rules, first_days), due
+
+    def fill(self, last: datetime, limit_groups: int) -> int:
+        """See the port."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(statement("groups_to_fill"), {"last": last, "limit": limit_groups}).fetchall()
+            groups = [group for group, *_ in rows]
+            if not groups:
+                return 0
+            memberships = read_memberships(conn, groups)
+            # What was filled before holds still, unless the group now begins elsewhere.
+            froms = {
+                group: self._calendar.next_day(filled_to) if filled_to and filled_from == first else None
+                for group, first, filled_from, filled_to in rows
+            }
+            existing = self._existing(conn, froms)
+            marked = [
+                (group, day)
+                for group, first, _, _ in rows
+                for day in out_of_place(
+                    silent_days(
+                        self._calendar, memberships.get(group, ()), first and (froms[group] or first), last
+                    ),
+                    existing[group],
+                    first,
+                    last,
+                )
+            ]
+            self._markers.add(conn, marked, BACKLOG)
+            conn.execute(statement("set_filled"), {"groups": groups, "last": last})
+        return len(groups)
+
+    def mark_other_settings(self) -> int:
+        """See the port."""
+        stamp = {"algorithm_version": ALGORITHM_VERSION, "settings_hash": self._rules.settings_hash}
+        with self._pool.connection() as conn:
+            rows = conn.execute(statement("group_days_of_other_settings"), stamp).fetchall()
+            self._markers.add(conn, rows, BACKLOG)
+        return len(rows)
+
+    def _existing(
+        self, conn: Connection[Any], froms: Mapping[int, datetime | None]
+    ) -> Mapping[int, Sequence[datetime]]:
+        found: defaultdict[int, list[datetime]] = defaultdict(list)
+        columns = {"groups": list(froms), "starts": list(froms.values())}
+        for group, day in conn.execute(statement("existing_group_days"), columns):
+            found[group].append(day)
+        return found
+
+
+class PostgresGroupDayWork:
+    """Implements `ports.GroupDayWork` on an open transaction that holds its groups."""
+
+    def __init__(
+        self, conn: Connection[Any], rules: Rules, first_days: Mapping[int, datetime | None]
+    ) -> None:
+        self._conn = conn
+        self._rules = rules
+        self._first_days = first_days
+        self._markers = Markers(SCHEMA)
+        self._outbox = Outbox(SCHEMA)
+
+    def histories(self) -> Mapping[int, GroupHistory]:
+        """See the port."""
+        groups = sorted(self._first_days)
+        memberships = read_memberships(self._conn, groups)
+        meters = read_meters(
+            self._conn, sorted({m.usage_point for each in memberships.values() for m in each})
+        )
+        return {group: GroupHistory.of(memberships.get(group, ()), meters) for group in groups}
+
+    def first_days(self) -> Mapping[int, datetime | None]:
+        """See the port."""
+        return self._first_days
+
+    def readings(self, due: Sequence[Due]) -> ReadingTable:
+        """See the port."""
+        keys = {"groups": [each.group for each in due], "day_starts": [each.day_start for each in due]}
+        with self._conn.cursor(binary=True) as cur:
+            return ReadingTable.of(cur.execute(statement("readings_of_groups"), keys).fetchall())
+
+    def complete_days(self, spans: Mapping[int, tuple[datetime, datetime]]) -> CompleteDays:
+        """See the port."""
+        found: defaultdict[int, list[tuple[int, Any]]] = defaultdict(list)
+        if not spans:
+            return found
+        columns = {
+            "usage_points": list(spans),
+            "starts": [start for start, _ in spans.values()],
+            "ends": [end for _, end in spans.values()],
+        }
+        with self._conn.cursor(binary=True) as cur:
+            for point, day_start, values in cur.execute(statement("complete_days"), columns):
+                found[point].append((int(day_start.timestamp()), np.array(values, np.int64)))
+        return found
+
+    def settle_first_days(self, groups: Sequence[int]) -> Mapping[int, datetime | None]:
+        """See the port."""
+        if not groups:
+            return {}
+        return dict(self._conn.execute(statement("settle_first_day"), {"groups": list(groups)}).fetchall())
+
+    def remember_first_days(self, first_days: Mapping[int, datetime]) -> None:
+        """See the port."""
+        if first_days:
+            columns = {"groups": list(first_days), "first_days": list(first_days.values())}
+            self._conn.execute(statement("set_first_days"), columns)
+
+    def write(self, results: Sequence[Result]) -> int:
+        """See the port."""
+        ensure_partitions(self._conn, f"{SCHEMA}.group_days", [result.due.day_start for result in results])
+        self._conn.execute(statement("make_incoming_group_days"))
+        computed_at = datetime.now(UTC)
+        with self._conn.cursor() as cur:
+            rows = (to_row_group_day(result, self._rules, computed_at) for result in results)
+            copy_binary(cur, "incoming_group_days", COLUMNS, TYPES, rows)
+        changed = self._conn.execute(statement("upsert_group_days")).fetchall()
+        self._conn.execute(statement("stamp_group_days"))
+        lanes = {(result.due.group, result.due.day_start): result.due.lane for result in results}
+        self._publish([(lanes[key], key) for key in changed])
+        return len(changed)
+
+    def _publish(self, changed: Sequence[tuple[int, tuple[int, datetime]]]) -> None:
+        """Live before backlog; some keys a row, so that a pass of the publisher is neither tiny nor huge."""
+        for lane in sorted({lane for lane, _ in changed}):
+            keys = [[group, int(day.timestamp())] for each, (group, day) in changed if each == lane]
+            for start in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
+                self._outbox.add(
+                    self._conn, catalogue.IMBALANCE, keys[start : start + _KEYS_AN_OUTBOX_ROW], lane
+                )

@@ -1,0 +1,106 @@
+"""This service's copy of the readings, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from balance_chassis.markers import Markers
+from balance_chassis.postgres import copy_binary, ensure_partitions
+from balance_kernel.calendar import Calendar
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from balance_imbalance.adapters.postgres_numbers import UsagePointNumbers
+from balance_imbalance.adapters.queries import statement
+from balance_imbalance.domain.messages import ReadingDay
+
+SCHEMA = "imbalance"
+_TABLE = f"{SCHEMA}.reading_days"
+_COLUMNS = ("usage_point", "day_start", "step_s", "values", "qualities", "version")
+_TYPES = ("int4", "timestamptz", "int4", "int8[]", "int2[]", "int8")
+
+
+class PostgresReadingDayStore:
+    """Implements `ports.ReadingDayStore` for one lane (0 live, 1 backlog).
+
+    Who computes a group holds its row FOR UPDATE. The groups of changed days are locked FOR SHARE after the
+    days are written and before the results that depend on them are looked up. So a worker either ended
+    before, and its results are seen here and marked, or it begins after the commit and sees the days. The
+    lock is taken late to hold workers up briefly.
+    """
+
+    def __init__(
+        self, pool: ConnectionPool[Connection[Any]], calendar: Calendar, lane: int, lookback_days: int
+    ) -> None:
+        self._pool = pool
+        self._calendar = calendar
+        self._lane = lane
+        self._lookback_days = lookback_days
+        self._numbers = UsagePointNumbers(pool)
+        self._markers = Markers(SCHEMA)
+        self._partitioned: set[datetime] = set()
+
+    def store(self, days: Sequence[ReadingDay], clock_at: int) -> int:
+        """See the port."""
+        numbers = self._numbers.of(day.usage_point_id for day in days)
+        instants = {start: datetime.fromtimestamp(start, UTC) for start in {day.day_start for day in days}}
+        self._ensure_partitions(set(instants.values()))
+        with self._pool.connection() as conn:
+            conn.execute(statement("lock_assets_shared"))
+            changed = self._upsert(conn, days, numbers, instants)
+            if changed:
+                self._mark(conn, changed)
+            conn.execute(statement("hear_clock"), {"clock_at": clock_at})
+        return len(changed)
+
+    def _ensure_partitions(self, instants: set[datetime]) -> None:
+        """In a transaction of its own: making one locks the whole table until the end."""
+        new = instants - self._partitioned
+        if new:
+            with self._pool.connection() as conn:
+                ensure_partitions(conn, _TABLE, new)
+            self._partitioned |= new
+
+    def _upsert(
+        self,
+        conn: Connection[Any],
+        days: Sequence[ReadingDay],
+        numbers: Mapping[str, int],
+        instants: Mapping[int, datetime],
+    ) -> Sequence[tuple[int, datetime]]:
+        if not days:
+            return []
+        conn.execute(statement("make_incoming_readings"))
+        rows = (
+            (
+                numbers[day.usage_point_id],
+                instants[day.day_start],
+                day.step_s,
+                day.values,
+                day.qualities,
+                day.version,
+            )
+            for day in days
+        )
+        with conn.cursor() as cur:
+            copy_binary(cur, "incoming_reading_days", _COLUMNS, _TYPES, rows)
+        return conn.execute(statement("upsert_readings")).fetchall()
+
+    def _mark(self, conn: Connection[Any], changed: Sequence[tuple[int, datetime]]) -> None:
+        points = [point for point, _ in changed]
+        conn.execute(statement("lock_groups_of_usage_points"), {"usage_points": sorted(set(points))})
+        starts = {start for _, start in changed}
+        ends = {start: self._calendar.next_day(start) for start in starts}
+        untils = {start: self._calendar.shift(start, self._lookback_days) for start in starts}
+        touched = conn.execute(
+            statement("touched_group_days"),
+            {
+                "usage_points": points,
+                "day_starts": [start for _, start in changed],
+                "day_ends": [ends[start] for _, start in changed],
+                "untils": [untils[start] for _, start in changed],
+            },
+        )
+        self._markers.add(conn, touched.fetchall(), self._lane)

@@ -1,0 +1,157 @@
+"""Puts the service together: the only module that names concrete adapters. Nothing connects at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from balance_chassis.kafka import Record, make_producer
+from balance_chassis.lifecycle import Process, Runnable
+from balance_chassis.markers import BACKLOG, LIVE
+from balance_chassis.migrations import migrate as migrate_schema
+from balance_chassis.postgres import make_pool
+from balance_chassis.publisher import Publisher
+from balance_chassis.settings import RegistrySettings
+from balance_chassis.sink import Sink
+from balance_chassis.worker import Worker
+from balance_schemas import catalogue, codec, registry
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from balance_imbalance import handlers
+from balance_imbalance.adapters.postgres_group_days import PostgresGroupDayStore
+from balance_imbalance.adapters.postgres_readings import SCHEMA, PostgresReadingDayStore
+from balance_imbalance.adapters.postgres_register import PostgresRegister
+from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.domain.messages import Asset, ReadingDays
+from balance_imbalance.entrypoints import kafka
+from balance_imbalance.metrics import ImbalanceMetrics
+from balance_imbalance.settings import ImbalanceSettings
+from balance_imbalance.steps import Computing, Sweep
+
+SERVICE = "imbalance"
+Pool = ConnectionPool[Connection[Any]]
+
+
+def migrate(settings: ImbalanceSettings) -> Sequence[str]:
+    """Bring the schema up to date; gives the names of what was applied."""
+    installation = settings.installation
+    return migrate_schema(installation.postgres.dsn, SCHEMA, "balance_imbalance", installation.calendar)
+
+
+class Assembly:
+    """Makes the runnables of each role for one process."""
+
+    def __init__(self, settings: ImbalanceSettings, process: Process) -> None:
+        self._settings = settings
+        self._process = process
+        self._calendar = settings.installation.calendar
+        self._metrics = ImbalanceMetrics(process.metrics.registry)
+        self._pool: Pool = make_pool(settings.installation.postgres, SERVICE)
+        process.closing.callback(self._pool.close)
+        self._codec = _codec(settings.installation.registry)
+
+    def live(self) -> Sequence[Runnable]:
+        """The sink of today's readings."""
+        return [self._readings(catalogue.READINGS, kafka.READINGS_GROUP, LIVE)]
+
+    def backlog(self) -> Sequence[Runnable]:
+        """The sink of readings from backlogs and recomputation."""
+        return [self._readings(catalogue.READINGS_BACKLOG, kafka.READINGS_BACKLOG_GROUP, BACKLOG)]
+
+    def worker(self) -> Sequence[Runnable]:
+        """Computes, publishes, and keeps the register; one process an installation."""
+        settings, metrics = self._settings, self._process.metrics
+        now = None if settings.installation.clock == "packets" else lambda: datetime.now(UTC)
+        store = PostgresGroupDayStore(self._pool, self._calendar, settings.rules, now)
+        computing = Computing(
+            store,
+            settings.rules,
+            self._calendar,
+            settings.group_days_a_transaction,
+            self._metrics.computed,
+        )
+        sweep = Sweep(store, settings.rules, self._calendar)
+        return [
+            Publisher(
+                self._pool,
+                SCHEMA,
+                make_producer(settings.installation.kafka),
+                GroupDayRenderer(self._codec),
+                kafka=settings.installation.kafka,
+                metrics=metrics,
+            ),
+            Worker("group-days", computing.step, metrics=metrics),
+            Worker("silence", sweep.step, metrics=metrics, idle_s=2.0),
+            self._assets(),
+        ]
+
+    def _readings(self, topic: str, group: str, lane: int) -> Sink[ReadingDays]:
+        store = PostgresReadingDayStore(self._pool, self._calendar, lane, self._settings.rules.lookback_days)
+
+        def decode(record: Record) -> ReadingDays:
+            return kafka.decode_readings(self._codec, self._calendar, record.value)
+
+        def handle(messages: Sequence[ReadingDays]) -> None:
+            self._metrics.reading_days_changed.inc(handlers.handle_reading_days(messages, store))
+
+        return Sink(
+            topics=[topic],
+            group=group,
+            kafka=self._settings.installation.kafka,
+            decode=decode,
+            handle=handle,
+            metrics=self._process.metrics,
+            weight=lambda message: len(message.days),
+            version=self._process.version,
+        )
+
+    def _assets(self) -> Sink[Asset | None]:
+        register = PostgresRegister(self._pool, self._calendar)
+
+        def decode(record: Record) -> Asset | None:
+            return kafka.decode_asset(self._codec, self._calendar, record.value)
+
+        def handle(assets: Sequence[Asset | None]) -> None:
+            self._metrics.group_days_marked.inc(handlers.handle_assets(assets, register))
+
+        return Sink(
+            topics=[catalogue.ASSETS],
+            group=kafka.ASSETS_GROUP,
+            kafka=self._settings.installation.kafka,
+            decode=decode,
+            handle=handle,
+            metrics=self._process.metrics,
+            version=self._process.version,
+        )
+
+
+ROLES: dict[str, Callable[[Assembly], Sequence[Runnable]]] = {
+    "live": Assembly.live,
+    "backlog": Assembly.backlog,
+    "worker": Assembly.worker,
+}
+
+
+def build(settings: ImbalanceSettings, role: str) -> Callable[[Process], Sequence[Runnable]]:
+    """What `run_process` calls to make the runnables of a role. Raises KeyError for an unknown role."""
+    make = ROLES[role]
+    return lambda process: make(Assembly(settings, process))
+
+
+def _codec(settings: RegistrySettings) -> codec.Codec:
+    """Ids from the registry, kept in the file; from the file while the registry is away."""
+    try:
+        ids = registry.resolve(
+            settings.url,
+            (settings.username, settings.password or "") if settings.username else None,
+        )
+    except registry.RegistryError:
+        if settings.schema_ids is None or not settings.schema_ids.exists():
+            raise
+        ids = codec.load_ids(settings.schema_ids)
+    else:
+        if settings.schema_ids is not None:
+            codec.save_ids(settings.schema_ids, ids)
+    return codec.Codec(ids, raw_timestamps=True)

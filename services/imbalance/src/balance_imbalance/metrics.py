@@ -1,0 +1,34 @@
+"""Every metric of this service beside those of the chassis."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class ImbalanceMetrics:
+    """Counters of what was told, computed and changed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.reading_days_changed = Counter(
+            "balance_imbalance_reading_days_changed_total",
+            "Reading days whose values or qualities changed",
+            registry=registry,
+        )
+        self.group_days_marked = Counter(
+            "balance_imbalance_group_days_marked_by_assets_total",
+            "Group-days marked because the register changed",
+            registry=registry,
+        )
+        self.group_days_computed = Counter(
+            "balance_imbalance_group_days_computed_total", "Group-days computed", registry=registry
+        )
+        self.group_days_changed = Counter(
+            "balance_imbalance_group_days_changed_total",
+            "Group-days whose figures changed and were named to the publisher",
+            registry=registry,
+        )
+
+    def computed(self, computed: int, changed: int) -> None:
+        """Count one transaction of the worker."""
+        self.group_days_computed.inc(computed)
+        self.group_days_changed.inc(changed)

@@ -1,0 +1,121 @@
+"""What the handlers and the steps of the worker need of the world.
+
+Every method that writes is one transaction unless it says otherwise. Errors of the database come through as
+they are; the chassis knows which of them pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
+from balance_imbalance.domain.figures import GroupDay
+from balance_imbalance.domain.messages import Group, ReadingDay, UsagePoint
+
+
+class ReadingDayStore(Protocol):
+    """This service's copy of the readings."""
+
+    def store(self, days: Sequence[ReadingDay], clock_at: int) -> int:
+        """Keep days whose version is greater than what is held, and mark what depends on those that changed.
+
+        ``days`` are unique and in order; ``clock_at`` (seconds) is remembered if it is the newest. Marked
+        are the group-days of the day itself, and later ones that were computed without the usage point
+        (§4.7). Gives how many days changed. Usage points nobody described are kept like any.
+        """
+        ...
+
+
+class Register(Protocol):
+    """The described usage points and groups, each with its whole history."""
+
+    def describe(self, points: Sequence[UsagePoint], groups: Sequence[Group]) -> int:
+        """Keep descriptions of a greater version, and mark the group-days that differ by them (§4.7).
+
+        Both are unique by id. Gives how many group-days were marked.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A group-day to compute, and the lane (0 live, 1 backlog) its result goes out by."""
+
+    group: int
+    day_start: datetime
+    lane: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a group-day came to; ``figures`` is None when there is no such group-day (any more)."""
+
+    due: Due
+    hours: int
+    figures: GroupDay | None
+
+
+class GroupDayWork(Protocol):
+    """One transaction of the worker. It holds its groups: no reading of theirs is being stored meanwhile."""
+
+    def histories(self) -> Mapping[int, GroupHistory]:
+        """Memberships and meters of each group held."""
+        ...
+
+    def first_days(self) -> Mapping[int, datetime | None]:
+        """By group, the first day on which a usage point valid in it has a reading day, as last known."""
+        ...
+
+    def readings(self, due: Sequence[Due]) -> ReadingTable:
+        """Readings of the groups' usage points on these days."""
+        ...
+
+    def complete_days(self, spans: Mapping[int, tuple[datetime, datetime]]) -> CompleteDays:
+        """By usage point, its days with all hours VALID or EDITED from the first instant up to the second."""
+        ...
+
+    def settle_first_days(self, groups: Sequence[int]) -> Mapping[int, datetime | None]:
+        """Look the first days of these groups up afresh, and remember them."""
+        ...
+
+    def remember_first_days(self, first_days: Mapping[int, datetime]) -> None:
+        """Remember earlier first days."""
+        ...
+
+    def write(self, results: Sequence[Result]) -> int:
+        """Keep what changed with a version of one more, name it to the publisher, and give how many these
+        are.
+        """
+        ...
+
+
+class GroupDayStore(Protocol):
+    """Markers and results."""
+
+    def clock(self) -> datetime | None:
+        """How far time has come; None while nothing was heard."""
+        ...
+
+    def work(self, limit_days: int) -> AbstractContextManager[tuple[GroupDayWork, Sequence[Due]]]:
+        """Begin a transaction on what is due: groups locked, then their markers deleted. Empty when nothing
+        is.
+
+        State is read only after that, through the work given.
+        """
+        ...
+
+    def fill(self, last: datetime, limit_groups: int) -> int:
+        """Mark the days up to ``last`` that exist by silence and are not there, or are there and no longer
+        exist.
+
+        Looks at the groups for which that may have changed, at most so many; gives how many these were.
+        """
+        ...
+
+    def mark_other_settings(self) -> int:
+        """Mark the group-days computed with other settings or an older algorithm; gives how many."""
+        ...

@@ -1,0 +1,350 @@
+-- Statements of this service. psycopg's placeholders; a percent sign is doubled.
+-- ASSETS lock: shared by whoever stores readings, exclusive for whoever changes the register.
+
+-- name: lock_assets_shared
+SELECT pg_advisory_xact_lock_shared(hashtext('imbalance.assets'))
+
+-- name: lock_assets_exclusive
+SELECT pg_advisory_xact_lock(hashtext('imbalance.assets'))
+
+-- name: number_usage_points
+INSERT INTO imbalance.usage_points (usage_point_id)
+SELECT g.usage_point_id FROM unnest(%(ids)s::text[]) AS g (usage_point_id)
+WHERE NOT EXISTS (SELECT FROM imbalance.usage_points u WHERE u.usage_point_id = g.usage_point_id)
+ORDER BY g.usage_point_id
+ON CONFLICT (usage_point_id) DO NOTHING
+
+-- name: numbers_of_usage_points
+SELECT usage_point_id, usage_point FROM imbalance.usage_points WHERE usage_point_id = ANY (%(ids)s)
+
+-- name: make_incoming_readings
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_reading_days (
+    usage_point int, day_start timestamptz, step_s int, "values" bigint[], qualities smallint[], version bigint
+) ON COMMIT DELETE ROWS
+
+-- name: upsert_readings
+WITH stored AS (
+    INSERT INTO imbalance.reading_days AS t (
+        usage_point, day_start, step_s, "values", qualities, version, changed_in
+    )
+    SELECT usage_point, day_start, step_s, "values", qualities, version, version
+    FROM incoming_reading_days
+    ORDER BY usage_point, day_start
+    ON CONFLICT (usage_point, day_start) DO UPDATE SET
+        step_s = excluded.step_s,
+        "values" = excluded."values",
+        qualities = excluded.qualities,
+        version = excluded.version,
+        changed_in = CASE
+            WHEN (t."values", t.qualities) IS DISTINCT FROM (excluded."values", excluded.qualities)
+            THEN excluded.version ELSE t.changed_in
+        END
+    WHERE excluded.version > t.version
+    RETURNING usage_point, day_start, changed_in = version AS changed
+)
+SELECT usage_point, day_start FROM stored WHERE changed ORDER BY usage_point, day_start
+
+-- name: lock_groups_of_usage_points
+SELECT balance_group FROM imbalance.groups
+WHERE balance_group IN (
+    SELECT balance_group FROM imbalance.memberships WHERE usage_point = ANY (%(usage_points)s)
+)
+ORDER BY balance_group
+FOR SHARE
+
+-- name: touched_group_days
+-- The days themselves, and later ones on which the usage point is missing: they may be estimated from its past.
+WITH changed AS MATERIALIZED (
+    SELECT * FROM unnest(
+        %(usage_points)s::int[], %(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[], %(untils)s::timestamptz[]
+    ) AS c (usage_point, day_start, day_end, until)
+)
+SELECT m.balance_group, c.day_start
+FROM changed c
+JOIN imbalance.memberships m ON m.usage_point = c.usage_point
+WHERE m.valid_from < c.day_end AND (m.valid_to IS NULL OR m.valid_to > c.day_start)
+UNION
+SELECT d.balance_group, d.day_start
+FROM changed c
+JOIN imbalance.memberships m ON m.usage_point = c.usage_point
+CROSS JOIN LATERAL (
+    SELECT g.balance_group, g.day_start
+    FROM imbalance.group_days g
+    WHERE g.balance_group = m.balance_group
+        AND g.day_start > c.day_start
+        AND g.day_start <= c.until
+        AND c.usage_point = ANY (g.missing)
+    OFFSET 0
+) d
+
+-- name: hear_clock
+UPDATE imbalance.clock SET heard_at = to_timestamp(%(clock_at)s) WHERE heard_at < to_timestamp(%(clock_at)s)
+
+-- name: clock
+SELECT heard_at FROM imbalance.clock WHERE isfinite(heard_at)
+
+-- name: describe_usage_points
+UPDATE imbalance.usage_points u SET version = d.version
+FROM unnest(%(usage_points)s::int[], %(versions)s::bigint[]) AS d (usage_point, version)
+WHERE u.usage_point = d.usage_point AND (u.version IS NULL OR u.version < d.version)
+RETURNING u.usage_point
+
+-- name: meters
+SELECT
+    usage_point,
+    extract(epoch FROM fitted_at)::bigint,
+    coalesce(extract(epoch FROM removed_at)::bigint, %(forever)s),
+    class_ppm,
+    pulse_weight
+FROM imbalance.meters
+WHERE usage_point = ANY (%(usage_points)s)
+ORDER BY usage_point, fitted_at
+
+-- name: forget_meters
+DELETE FROM imbalance.meters WHERE usage_point = ANY (%(usage_points)s)
+
+-- name: describe_groups
+INSERT INTO imbalance.groups AS g (group_id, name, resource, version)
+SELECT * FROM unnest(%(group_ids)s::text[], %(names)s::text[], %(resources)s::smallint[], %(versions)s::bigint[])
+ORDER BY 1
+ON CONFLICT (group_id) DO UPDATE SET
+    name = excluded.name,
+    resource = excluded.resource,
+    version = excluded.version,
+    filled_from = NULL,
+    filled_to = NULL
+WHERE g.version < excluded.version
+RETURNING group_id, balance_group
+
+-- name: memberships
+SELECT
+    balance_group,
+    usage_point,
+    role,
+    coefficient_ppm,
+    extract(epoch FROM valid_from)::bigint,
+    coalesce(extract(epoch FROM valid_to)::bigint, %(forever)s)
+FROM imbalance.memberships
+WHERE balance_group = ANY (%(groups)s)
+ORDER BY balance_group, ordinal
+
+-- name: forget_memberships
+DELETE FROM imbalance.memberships WHERE balance_group = ANY (%(groups)s)
+
+-- name: days_of_changed_memberships
+-- Days of groups in a changed span of a usage point: those computed before, and those with its readings.
+WITH span AS MATERIALIZED (
+    SELECT s.balance_group, s.usage_point, s.start_day, coalesce(s.end_at, 'infinity') AS end_at
+    FROM unnest(
+        %(groups)s::int[], %(usage_points)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]
+    ) AS s (balance_group, usage_point, start_day, end_at)
+)
+SELECT d.balance_group, d.day_start
+FROM span
+JOIN imbalance.group_days d
+    ON d.balance_group = span.balance_group AND d.day_start >= span.start_day AND d.day_start < span.end_at
+UNION
+SELECT span.balance_group, r.day_start
+FROM span
+JOIN imbalance.reading_days r
+    ON r.usage_point = span.usage_point AND r.day_start >= span.start_day AND r.day_start < span.end_at
+
+-- name: days_of_changed_meters
+-- Days of groups in a changed span of a usage point, while it belongs to them.
+WITH span AS MATERIALIZED (
+    SELECT s.usage_point, s.start_day, coalesce(s.end_at, 'infinity') AS end_at
+    FROM unnest(%(usage_points)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+        AS s (usage_point, start_day, end_at)
+), held AS MATERIALIZED (
+    SELECT
+        m.balance_group,
+        span.usage_point,
+        greatest(span.start_day, m.valid_from - INTERVAL '25 hours') AS start_at,
+        least(span.end_at, coalesce(m.valid_to, 'infinity')) AS end_at
+    FROM span
+    JOIN imbalance.memberships m USING (usage_point)
+)
+SELECT d.balance_group, d.day_start
+FROM held
+JOIN imbalance.group_days d
+    ON d.balance_group = held.balance_group AND d.day_start >= held.start_at AND d.day_start < held.end_at
+UNION
+SELECT held.balance_group, r.day_start
+FROM held
+JOIN imbalance.reading_days r
+    ON r.usage_point = held.usage_point AND r.day_start >= held.start_at AND r.day_start < held.end_at
+
+-- name: settle_first_day
+-- A reading day counts when the membership is valid at the start of one of its hours and not all is MISSING (5).
+UPDATE imbalance.groups g SET first_day = (
+    SELECT min(r.day_start)
+    FROM imbalance.memberships m
+    CROSS JOIN LATERAL (
+        SELECT r.day_start
+        FROM imbalance.reading_days r
+        WHERE r.usage_point = m.usage_point
+            AND r.day_start > m.valid_from - INTERVAL '25 hours'
+            AND (m.valid_to IS NULL OR r.day_start < m.valid_to)
+            AND (r.qualities IS NULL OR 5 <> ANY (r.qualities))
+            AND r.day_start + greatest(ceil(extract(epoch FROM m.valid_from - r.day_start) / 3600), 0)::int
+                * INTERVAL '1 hour'
+                < least(
+                    r.day_start + cardinality(r."values") * INTERVAL '1 hour', coalesce(m.valid_to, 'infinity')
+                )
+        ORDER BY r.day_start
+        LIMIT 1
+    ) r
+    WHERE m.balance_group = g.balance_group
+)
+WHERE g.balance_group = ANY (%(groups)s)
+RETURNING balance_group, first_day
+
+-- name: lock_groups
+SELECT balance_group, first_day FROM imbalance.groups
+WHERE balance_group = ANY (%(groups)s)
+ORDER BY balance_group
+FOR UPDATE SKIP LOCKED
+
+-- name: set_first_days
+UPDATE imbalance.groups g SET first_day = n.first_day
+FROM unnest(%(groups)s::int[], %(first_days)s::timestamptz[]) AS n (balance_group, first_day)
+WHERE g.balance_group = n.balance_group
+
+-- name: readings_of_groups
+-- OFFSET 0 keeps this a look-up by key for each member and day, whatever the planner believes of the table.
+SELECT r.usage_point, r.day_start, r."values", r.qualities
+FROM (
+    SELECT DISTINCT m.usage_point, k.day_start
+    FROM unnest(%(groups)s::int[], %(day_starts)s::timestamptz[]) AS k (balance_group, day_start)
+    JOIN imbalance.memberships m USING (balance_group)
+) wanted
+CROSS JOIN LATERAL (
+    SELECT * FROM imbalance.reading_days t
+    WHERE t.usage_point = wanted.usage_point AND t.day_start = wanted.day_start
+    OFFSET 0
+) r
+
+-- name: complete_days
+-- Days with all hours VALID (1) or EDITED (3), newest first.
+SELECT r.usage_point, r.day_start, r."values"
+FROM unnest(%(usage_points)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS p (usage_point, start_day, end_day)
+CROSS JOIN LATERAL (
+    SELECT * FROM imbalance.reading_days t
+    WHERE t.usage_point = p.usage_point
+        AND t.day_start >= p.start_day
+        AND t.day_start < p.end_day
+        AND (t.qualities IS NULL OR t.qualities <@ ARRAY[1, 3]::smallint[])
+    OFFSET 0
+) r
+ORDER BY r.usage_point, r.day_start DESC
+
+-- name: make_incoming_group_days
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_group_days (LIKE imbalance.group_days) ON COMMIT DELETE ROWS
+
+-- name: upsert_group_days
+INSERT INTO imbalance.group_days AS t
+SELECT i.* FROM incoming_group_days i
+WHERE NOT i.withdrawn
+    OR EXISTS (
+        SELECT FROM imbalance.group_days g WHERE g.balance_group = i.balance_group AND g.day_start = i.day_start
+    )
+ORDER BY i.balance_group, i.day_start
+ON CONFLICT (balance_group, day_start) DO UPDATE SET
+    step_s = excluded.step_s,
+    supply = excluded.supply,
+    members = excluded.members,
+    imbalance = excluded.imbalance,
+    tolerance = excluded.tolerance,
+    coverage = excluded.coverage,
+    verdict = excluded.verdict,
+    members_due = excluded.members_due,
+    members_reported = excluded.members_reported,
+    missing_share_ppm = excluded.missing_share_ppm,
+    hour_supply = excluded.hour_supply,
+    hour_members = excluded.hour_members,
+    hour_imbalance = excluded.hour_imbalance,
+    hour_tolerance = excluded.hour_tolerance,
+    hour_coverage = excluded.hour_coverage,
+    hour_verdict = excluded.hour_verdict,
+    hour_members_due = excluded.hour_members_due,
+    hour_members_reported = excluded.hour_members_reported,
+    hour_missing_share_ppm = excluded.hour_missing_share_ppm,
+    u_supply_class = excluded.u_supply_class,
+    u_members_class = excluded.u_members_class,
+    u_pulse = excluded.u_pulse,
+    u_estimate = excluded.u_estimate,
+    supply_pulse = excluded.supply_pulse,
+    missing = excluded.missing,
+    withdrawn = excluded.withdrawn,
+    version = t.version + 1,
+    algorithm_version = excluded.algorithm_version,
+    settings_hash = excluded.settings_hash,
+    computed_at = excluded.computed_at,
+    previous = jsonb_build_object(
+        'version', t.version, 'supply', t.supply, 'members', t.members, 'imbalance', t.imbalance,
+        'tolerance', t.tolerance, 'coverage', t.coverage, 'verdict', t.verdict, 'members_due', t.members_due,
+        'members_reported', t.members_reported, 'missing_share_ppm', t.missing_share_ppm
+    )
+WHERE t.algorithm_version <= excluded.algorithm_version AND (
+    t.step_s, t.supply, t.members, t.imbalance, t.tolerance, t.coverage, t.verdict, t.members_due,
+    t.members_reported, t.missing_share_ppm, t.hour_supply, t.hour_members, t.hour_imbalance, t.hour_tolerance,
+    t.hour_coverage, t.hour_verdict, t.hour_members_due, t.hour_members_reported, t.hour_missing_share_ppm,
+    t.u_supply_class, t.u_members_class, t.u_pulse, t.u_estimate, t.supply_pulse, t.missing, t.withdrawn
+) IS DISTINCT FROM (
+    excluded.step_s, excluded.supply, excluded.members, excluded.imbalance, excluded.tolerance,
+    excluded.coverage, excluded.verdict, excluded.members_due, excluded.members_reported,
+    excluded.missing_share_ppm, excluded.hour_supply, excluded.hour_members, excluded.hour_imbalance,
+    excluded.hour_tolerance, excluded.hour_coverage, excluded.hour_verdict, excluded.hour_members_due,
+    excluded.hour_members_reported, excluded.hour_missing_share_ppm, excluded.u_supply_class,
+    excluded.u_members_class, excluded.u_pulse, excluded.u_estimate, excluded.supply_pulse, excluded.missing,
+    excluded.withdrawn
+)
+RETURNING t.balance_group, t.day_start
+
+-- name: stamp_group_days
+-- Figures that came out the same under other settings are theirs now; nothing is published for it.
+UPDATE imbalance.group_days t SET algorithm_version = i.algorithm_version, settings_hash = i.settings_hash
+FROM incoming_group_days i
+WHERE t.balance_group = i.balance_group
+    AND t.day_start = i.day_start
+    AND t.algorithm_version <= i.algorithm_version
+    AND (t.algorithm_version, t.settings_hash) <> (i.algorithm_version, i.settings_hash)
+
+-- name: group_days_of_other_settings
+SELECT balance_group, day_start FROM imbalance.group_days
+WHERE algorithm_version <= %(algorithm_version)s
+    AND (algorithm_version, settings_hash) <> (%(algorithm_version)s, %(settings_hash)s)
+
+-- name: groups_to_fill
+SELECT balance_group, first_day, filled_from, filled_to FROM imbalance.groups
+WHERE filled_to IS NULL
+    OR filled_from IS DISTINCT FROM first_day
+    OR (first_day IS NOT NULL AND filled_to <> %(last)s)
+ORDER BY balance_group
+LIMIT %(limit)s
+FOR UPDATE SKIP LOCKED
+
+-- name: existing_group_days
+SELECT k.balance_group, d.day_start
+FROM unnest(%(groups)s::int[], %(starts)s::timestamptz[]) AS k (balance_group, start_day)
+JOIN imbalance.group_days d ON d.balance_group = k.balance_group AND d.day_start >= coalesce(k.start_day, '-infinity')
+WHERE NOT d.withdrawn
+
+-- name: set_filled
+UPDATE imbalance.groups g SET filled_from = g.first_day, filled_to = %(last)s
+WHERE g.balance_group = ANY (%(groups)s)
+
+-- name: current_group_days
+SELECT
+    g.group_id,
+    g.resource,
+    d.*,
+    ARRAY(
+        SELECT u.usage_point_id FROM imbalance.usage_points u
+        WHERE u.usage_point = ANY (d.missing)
+        ORDER BY u.usage_point_id COLLATE "C"
+    ) AS missing_usage_points
+FROM unnest(%(groups)s::int[], %(day_starts)s::timestamptz[]) AS k (balance_group, day_start)
+JOIN imbalance.group_days d USING (balance_group, day_start)
+JOIN imbalance.groups g USING (balance_group)
