@@ -20,7 +20,7 @@ _PASSING_ELSEWHERE = frozenset({"25006", "25P03", "25P04"})
 
 
 class BadRecord(Exception):  # noqa: N818 - a verdict on a record, not a failure of ours
-    """A record that can never be processed, to the dead letters; `reason` says what was expected and found."""
+    """A record that can never be processed; `reason` says what was expected and what was found."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -53,7 +53,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 class FailureLimit:
-    """Counts unforeseen errors; more than `most` in `window_s` are fatal: it is us, then, and not the data."""
+    """Counts unforeseen errors; more than `most` in `window_s` are fatal: it is us then, not the data."""
 
     def __init__(
         self, most: int = 20, window_s: float = 60.0, clock: Callable[[], float] = time.monotonic

@@ -126,8 +126,8 @@ def _installation(conn: psycopg.Connection[Any], calendar: Calendar) -> str:
     if row[1:] != (calendar.zone, calendar.day_start_hour):
         raise MigrationRefused(
             f"this database was made for metering days of {row[1]} starting at {row[2]}:00, and the settings "
-            f"say {calendar.zone} at {calendar.day_start_hour}:00. Stored days cannot move to another calendar: "
-            "set BALANCE_CALENDAR_ZONE and BALANCE_CALENDAR_DAY_START_HOUR back, or replay into a new database"
+            f"say {calendar.zone} at {calendar.day_start_hour}:00. Stored days cannot move to another one: set "
+            "BALANCE_CALENDAR_ZONE and BALANCE_CALENDAR_DAY_START_HOUR back, or replay into a new database"
         )
     return str(row[0])
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from balance_chassis.errors import EXIT_STALLED
-from balance_chassis.kafka import client_options
+from balance_chassis.lag import group_lag
 from balance_chassis.patience import Progress
 from balance_chassis.settings import KafkaSettings
 
@@ -121,21 +121,8 @@ class Watchdog:
 
 
 async def _committed_and_lag(kafka: KafkaSettings, progress: Progress) -> tuple[int, int]:
-    consumer = AIOKafkaConsumer(
-        **client_options(kafka), group_id=progress.group or None, enable_auto_commit=False
-    )
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(*partition) for partition in progress.partitions]
-        if not partitions:
-            partitions = [
-                TopicPartition(topic, number)
-                for topic in progress.topics
-                for number in await consumer.partitions_for_topic(topic) or ()
-            ]
-        ends = await consumer.end_offsets(partitions)
-        starts = await consumer.beginning_offsets(partitions)
-        committed = {at: max(await consumer.committed(at) or 0, starts[at]) for at in partitions}
-        return sum(committed.values()), sum(ends[at] - committed[at] for at in partitions)
-    finally:
-        await consumer.stop()
+    """Sum of the group's committed offsets and its lag, on what is assigned here, or else on everything."""
+    offsets = await group_lag(kafka, progress.group, progress.topics)
+    held = {TopicPartition(*partition) for partition in progress.partitions} or set(offsets)
+    ours = [lag for at, lag in offsets.items() if at in held]
+    return sum(lag.committed for lag in ours), sum(lag.records for lag in ours)
