@@ -101,7 +101,16 @@ def members() -> bool:
     workspace = tomllib.loads((CHECKOUT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]["workspace"]
     folders = [CHECKOUT / member for member in workspace["members"]]
     editable = [argument for folder in folders for argument in ("--editable", str(folder))]
-    install = [UV, "pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--no-build-isolation"]
+    install: list[str | Path] = [
+        UV,
+        "pip",
+        "install",
+        "--quiet",
+        "--python",
+        PYTHON,
+        "--no-deps",
+        "--no-build-isolation",
+    ]
     return _step(
         f"{len(folders)} packages of the workspace",
         VENV / ".members",

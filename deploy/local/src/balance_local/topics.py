@@ -13,6 +13,7 @@ from balance_schemas import catalogue, codec, registry
 from balance_schemas.catalogue import Topic
 
 _DAY_MS = 86_400_000
+_VISIBLE_WITHIN_S = 30.0
 _ALREADY_EXISTS = 36
 _UNKNOWN = 3
 
@@ -80,10 +81,20 @@ async def _apply(kafka: KafkaSettings) -> None:
         if missing:
             answer = await admin.create_topics(missing)
             _raise_for(answer.topic_errors, tolerated=_ALREADY_EXISTS)
+        _refuse_other_partitions(wanted, await _described(admin, list(wanted)))
         old = {name: topic for name, topic in wanted.items() if name in there}
         if old:
-            _refuse_other_partitions(old, await admin.describe_topics(list(old)))
             await _configure(admin, old)
+
+
+async def _described(admin: AIOKafkaAdminClient, names: list[str]) -> Sequence[dict[str, object]]:
+    """The topics as the broker tells clients of them, which is a moment after it created them."""
+    async with asyncio.timeout(_VISIBLE_WITHIN_S):
+        while True:
+            found: Sequence[dict[str, object]] = await admin.describe_topics(names)
+            if all(topic["error_code"] == 0 for topic in found):
+                return found
+            await asyncio.sleep(0.05)
 
 
 async def _configure(admin: AIOKafkaAdminClient, topics: dict[str, Topic]) -> None:

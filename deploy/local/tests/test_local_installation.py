@@ -1,0 +1,200 @@
+"""An installation on the real stack: topics, schemas, assets, dead letters."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
+from balance_chassis.dead_letters import BAD_RECORD, DeadLetter, DeadLetters
+from balance_chassis.kafka import Record, client_options, make_producer, record_of, topic_name
+from balance_chassis.metrics import ChassisMetrics
+from balance_local import assets, dead_letters, installation, lag, topics
+from balance_local.installation import Installation, InstallationError
+from balance_schemas import catalogue
+from balance_schemas.codec import Codec, load_ids
+
+pytestmark = pytest.mark.stack
+
+NAME = "local_test"
+GROUP = "ingest-packets"
+SINCE_MS = 1_727_730_000_000
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Installation]:
+    if installation.described(NAME):  # left by a run that was killed
+        installation.opened(NAME).drop()
+    chosen = installation.create(NAME, zone="Europe/Madrid", day_start_hour=6, clock="packets")
+    chosen.topics_apply()
+    yield chosen
+    chosen.drop()
+
+
+def read(chosen: Installation, topic: str) -> list[Any]:
+    """Every record of a topic, by partition and offset."""
+
+    async def ask() -> list[Any]:
+        consumer = AIOKafkaConsumer(**client_options(chosen.settings().kafka), auto_offset_reset="earliest")
+        await consumer.start()
+        try:
+            name = topic_name(chosen.settings().kafka, topic)
+            counts = {known.name: known.partitions for known in topics.all_topics()}
+            partitions = [TopicPartition(name, number) for number in range(counts[topic])]
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            records: list[Any] = []
+            async with asyncio.timeout(30):
+                while len(records) < sum(ends.values()):
+                    for fetched in (await consumer.getmany(timeout_ms=200)).values():
+                        records += fetched
+            return records
+        finally:
+            await consumer.stop()
+
+    return asyncio.run(ask())
+
+
+def usage_point(name: str, digits: int = 8) -> dict[str, Any]:
+    meter = {
+        "meter_number": name,
+        "fitted_at": SINCE_MS,
+        "accuracy_class_ppm": 15000,
+        "pulse_weight": 10,
+        "register_digits": digits,
+        "q_max": 6_000_000,
+    }
+    channel = {"module_id": f"m-{name}", "channel": 0, "fitted_at": SINCE_MS}
+    return {"usage_point_id": name, "resource": "GAS", "meters": [meter], "channels": [channel]}
+
+
+def test_it_stays_as_it_was_made(made: Installation) -> None:
+    assert installation.opened(NAME) == made
+    with pytest.raises(InstallationError, match=r"expected installation local_test to be in Europe/Chisinau"):
+        installation.create(NAME)
+    settings = made.settings()
+    assert (settings.calendar.zone, settings.calendar.day_start_hour, settings.clock) == (
+        "Europe/Madrid",
+        6,
+        "packets",
+    )
+
+
+@pytest.mark.parametrize("name", ["", "Main", "a-b", "../x", "x" * 41])
+def test_a_name_must_fit_a_database_and_a_topic(name: str) -> None:
+    with pytest.raises(InstallationError, match="expected a name"):
+        installation.create(name)
+
+
+def test_one_that_was_never_made_is_not_opened() -> None:
+    with pytest.raises(InstallationError, match="there is no installation nobody"):
+        installation.opened("nobody")
+
+
+def test_topics_are_those_of_the_catalogue_and_to_apply_again_changes_nothing(made: Installation) -> None:
+    before = (made.folder / "schema-ids.json").read_text()
+    made.topics_apply()
+    assert (made.folder / "schema-ids.json").read_text() == before
+
+    async def found() -> dict[str, int]:
+        async with topics.admin_client(made.settings().kafka) as admin:
+            described = await admin.describe_topics()
+            return {t["topic"]: len(t["partitions"]) for t in described if t["topic"].startswith(f"{NAME}.")}
+
+    assert asyncio.run(found()) == {f"{NAME}.{topic.name}": topic.partitions for topic in topics.all_topics()}
+
+
+def test_a_topic_with_other_partitions_is_refused() -> None:
+    odd = installation.create("local_test_odd")
+    try:
+        kafka = odd.settings().kafka
+        name = topic_name(kafka, catalogue.PACKETS)
+
+        async def create() -> None:
+            async with topics.admin_client(kafka) as admin:
+                await admin.create_topics([NewTopic(name, 3, 1)])
+
+        asyncio.run(create())
+        with pytest.raises(topics.TopicsError, match="expected 24 partitions, found 3"):
+            odd.topics_apply()
+    finally:
+        odd.drop()
+
+
+def test_a_version_rises_only_with_its_entity(made: Installation) -> None:
+    membership = {"usage_point_id": "UP-1", "role": "SUPPLY", "valid_from": SINCE_MS}
+    house = {"group_id": "G-1", "resource": "GAS", "name": "House", "members": [membership]}
+    first = assets.publish(made, [usage_point("UP-1"), usage_point("UP-2")], [house])
+    assert first == assets.Published(("balance-group/G-1", "usage-point/UP-1", "usage-point/UP-2"), 0)
+    second = assets.publish(made, [usage_point("UP-1", digits=9), usage_point("UP-2")], [])
+    assert second == assets.Published(("usage-point/UP-1",), 1)
+    codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
+    found = [(r.key.decode(), codec.decode(r.value)[1]) for r in read(made, catalogue.ASSETS)]
+    assert sorted((key, value["version"]) for key, value in found) == [
+        ("balance-group/G-1", 1),
+        ("usage-point/UP-1", 1),
+        ("usage-point/UP-1", 2),
+        ("usage-point/UP-2", 1),
+    ]
+    newest = next(value for key, value in found if (key, value["version"]) == ("usage-point/UP-1", 2))
+    assert newest["meters"][0]["register_digits"] == 9
+
+
+def test_what_was_not_acknowledged_is_sent_again(made: Installation) -> None:
+    assets.publish(made, [usage_point("UP-7")], [])
+    with psycopg.connect(made.dsn) as connection:
+        connection.execute(
+            "update balance_assets.published set acknowledged = false where key = 'usage-point/UP-7'"
+        )
+    assert assets.publish(made, [], []).sent == ("usage-point/UP-7",)
+    assert assets.publish(made, [], []).sent == ()
+
+
+def test_a_dead_letter_returns_once_to_its_group_alone(made: Installation) -> None:
+    kafka = made.settings().kafka
+    headers = (("ce_id", b"7"),)
+    bad = Record(catalogue.PACKETS, 3, 14, b"c-1", b"garbage", headers, timestamp_ms=SINCE_MS)
+
+    async def give_up() -> None:
+        producer = make_producer(kafka)
+        await producer.start()
+        letters = DeadLetters(producer, kafka, GROUP, "1", ChassisMetrics("ingest"))
+        await letters.send([DeadLetter(bad, BAD_RECORD, "expected a packet, found garbage")])
+        await producer.stop()
+
+    asyncio.run(give_up())
+    (letter,) = dead_letters.listed(kafka)
+    assert (letter.group, letter.partition, letter.origin_offset, letter.kind) == (
+        GROUP,
+        "3",
+        "14",
+        BAD_RECORD,
+    )
+    assert (letter.reason, letter.returned) == ("expected a packet, found garbage", False)
+    assert {g.group: g.dead_letters for g in lag.of_groups(kafka)}[GROUP] == 1
+
+    assert dead_letters.replay(kafka) == {group: int(group == GROUP) for group in dead_letters.groups()}
+    assert dead_letters.replay(kafka, GROUP) == {GROUP: 0}
+    assert [one.returned for one in dead_letters.listed(kafka, GROUP)] == [True]
+    (message,) = read(made, catalogue.dead_letters_retry(GROUP))
+    back = record_of(message, kafka.topic_prefix)
+    assert (back.topic, back.key, back.value, back.header("ce_id")) == (bad.topic, b"c-1", b"garbage", b"7")
+    assert read(made, catalogue.PACKETS) == []
+
+
+def test_a_group_nobody_knows_is_refused(made: Installation) -> None:
+    with pytest.raises(dead_letters.GroupError, match="expected a group of imbalance-assets"):
+        dead_letters.replay(made.settings().kafka, "nobody")
+
+
+def test_lag_counts_what_no_group_has_read(made: Installation) -> None:
+    before = {g.group: g.records for g in lag.of_groups(made.settings().kafka)}
+    assets.publish(made, [usage_point("UP-20"), usage_point("UP-21")], [])
+    after = {g.group: g.records for g in lag.of_groups(made.settings().kafka)}
+    assert {group: after[group] - before[group] for group in after if after[group] != before[group]} == {
+        "imbalance-assets": 2,
+        "ingest-assets": 2,
+    }
