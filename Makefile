@@ -1,23 +1,40 @@
 # Every target sets up first what it needs; a second run skips what is there.
 PYTHON ?= python3
 BIN := .venv/bin
+PACKAGES := libs schemas services deploy tests
 
-.PHONY: setup up down lint test locks
+export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-setup: ## Python environment, libraries, broker, registry, database binaries
+.PHONY: help setup up down lint test locks generate
+
+help: ## what there is
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: ## libraries, broker, registry, database: whatever is missing
 	@$(PYTHON) deploy/local/prepare.py
 
 up: setup ## stack and services of the main installation
 	@$(BIN)/balance up
 
-down: setup ## stop all of it
+down: setup ## stop all services and the stack
 	@$(BIN)/balance down --all
 
-locks: setup ## write requirements/*.txt anew after a change of requirements/*.in
+lint: setup ## style, types, who may import whom
+	$(BIN)/ruff check $(PACKAGES)
+	$(BIN)/mypy $(PACKAGES)
+	$(BIN)/lint-imports
+
+test: lint ## all tests, on the real broker, registry and database
+	@$(BIN)/balance stack up
+	$(BIN)/pytest $(PYTEST)
+
+generate: setup ## pages and AsyncAPI from the catalogue
+	$(BIN)/python -m balance_schemas generate
+
+locks: setup ## requirements/*.txt anew after a change of requirements/*.in
 	@for name in bootstrap runtime dev; do \
 	  $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-index-url \
 	    --output-file requirements/$$name.txt requirements/$$name.in || exit 1; \
 	done
-	@# Only the files inside its wheel are wanted, not the libraries it would pull in.
-	@$(BIN)/uv pip compile --quiet --no-deps --generate-hashes --python-version 3.11 --no-header \
-	  --no-emit-index-url --output-file requirements/profiles.txt requirements/profiles.in
+	@$(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-emit-index-url --no-deps \
+	  --output-file requirements/profiles.txt requirements/profiles.in

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
@@ -140,7 +141,8 @@ def _part(name: str, title: str, sources: Sequence[Path], salt: str, maven: Sequ
         fresh = PARTS / f"{name}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(parents=True)
-        _run([*maven, f"-DoutputDirectory={fresh}"])
+        with tempfile.TemporaryDirectory() as scratch:  # Maven leaves marker files where it is run
+            _run([*maven, f"-DoutputDirectory={fresh}"], folder=Path(scratch))
         for archive in fresh.glob("*.tar.gz"):
             shutil.unpack_archive(archive, fresh)
             archive.unlink()
@@ -199,12 +201,14 @@ _DEBIAN_PACKAGES: dict[str, Callable[[], bool]] = {
 }
 
 
-def _run(command: Sequence[str | Path], environment: dict[str, str] | None = None) -> None:
+def _run(
+    command: Sequence[str | Path], environment: dict[str, str] | None = None, folder: Path = CHECKOUT
+) -> None:
     words = [str(word) for word in command]
     # Maven writes terminal codes even when told to be quiet: its words are shown only when it fails.
     done = subprocess.run(
         words,
-        cwd=CHECKOUT,
+        cwd=folder,
         env={**os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -25,10 +25,12 @@ topics_app = typer.Typer(help="Topics and schemas.", no_args_is_help=True)
 assets_app = typer.Typer(help="The asset register.", no_args_is_help=True)
 dlq_app = typer.Typer(help="Dead letters.", no_args_is_help=True)
 services_app = typer.Typer(help="The processes of an installation.", no_args_is_help=True)
+stack_app = typer.Typer(help="Broker, registry and database alone.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(assets_app, name="assets")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(services_app, name="services")
+app.add_typer(stack_app, name="stack")
 
 console = Console()
 
@@ -191,6 +193,21 @@ def services_down() -> None:
         description = installation.described(_State.name)
         stopped = description is not None and services.down(description.folder)
         say(f"services of {_State.name} stopped" if stopped else f"no services of {_State.name} ran")
+
+
+@stack_app.command("up")
+def stack_up() -> None:
+    """Start the stack, no services."""
+    with _errors_in_words():
+        running = stack.ensure(say)
+        say(f"the stack runs: Kafka {running.bootstrap_servers}, registry {running.registry_url}")
+
+
+@stack_app.command("down")
+def stack_down() -> None:
+    """Stop the stack, whoever uses it."""
+    with _errors_in_words():
+        stack.down(say)
 
 
 def say(text: str) -> None:
