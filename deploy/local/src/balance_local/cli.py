@@ -212,7 +212,7 @@ def stack_down() -> None:
 
 def say(text: str) -> None:
     """A line of progress."""
-    console.print(text, style="dim", markup=False, highlight=False)
+    console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def _opened() -> Installation:
