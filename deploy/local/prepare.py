@@ -209,7 +209,8 @@ def _run(
     done = subprocess.run(
         words,
         cwd=folder,
-        env={**os.environ, **(environment or {})},
+        # The system's certificates, for a network that has its own.
+        env={"UV_SYSTEM_CERTS": "true", **os.environ, **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
