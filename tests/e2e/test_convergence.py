@@ -1,4 +1,4 @@
-"""Convergence: whatever comes late, twice, shuffled or while things are killed, the tables equal the oracle's.
+"""Convergence: whatever comes late, twice, shuffled, while things are killed, the tables equal the oracle's.
 
 Real broker, real database, six service processes. `BALANCE_CHAOS_SIZE` is `small` (default) or `large`.
 """

@@ -1,4 +1,4 @@
-"""What an installation holds in the end, in the shape of the oracle's tables: from SQL, and from its topics."""
+"""What an installation holds in the end, shaped like the oracle's tables: from SQL, and from its topics."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def _keep_greatest(known: dict[Key, dict[str, Any]], key: Key, value: dict[str, 
 def _without_withdrawn(
     readings: Mapping[Key, tuple[list[int | None], list[str]]], group_days: Mapping[Key, Mapping[str, Any]]
 ) -> Outcome:
-    """§3: a day all of whose hours are MISSING is none; §4.7: one with nobody due and nothing summed is none."""
+    """§3: a day all of whose hours are MISSING is none; §4.7: nor is one with nobody due."""
     return Outcome(
         {key: (list(v), list(q)) for key, (v, q) in readings.items() if set(q) != {"MISSING"}},
         {key: one for key, one in group_days.items() if not _is_withdrawn(one)},

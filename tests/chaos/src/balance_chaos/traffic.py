@@ -29,7 +29,7 @@ class Outgoing:
 
 
 def encoded(message: Mapping[str, Any], codec: Codec, random: Random) -> Outgoing:
-    """A packet, usage point or balance group as its owner publishes it; packets take either lane by chance."""
+    """A packet, usage point or balance group as its owner publishes it; packets take a lane by chance."""
     if "packet_id" in message:
         lane = random.choice((catalogue.PACKETS, catalogue.PACKETS, catalogue.PACKETS_BACKLOG))
         return Outgoing(lane, message["concentrator_id"].encode(), codec.encode(PACKET, message))
