@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: help setup up down lint test locks generate
+.PHONY: help setup up down demo lint test locks generate
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -23,6 +23,9 @@ lint: setup ## style, types, who may import whom
 	$(BIN)/ruff check $(PACKAGES)
 	$(BIN)/mypy $(PACKAGES)
 	$(BIN)/lint-imports
+
+demo: setup ## a street with everything that goes wrong in one, on real home profiles
+	@$(BIN)/balance demo
 
 test: lint ## all tests, on the real broker, registry and database
 	@$(BIN)/balance stack up

@@ -15,7 +15,16 @@ from balance_schemas.registry import RegistryError
 from rich.console import Console
 from rich.markup import escape
 
-from balance_local import assets, dead_letters, described, installation, overview, services, stack
+from balance_local import (
+    assets,
+    dead_letters,
+    described,
+    installation,
+    overview,
+    replay_commands,
+    services,
+    stack,
+)
 from balance_local.daemon import NotStartedError
 from balance_local.installation import MAIN, ZONE, Installation, InstallationError
 from balance_local.topics import TopicsError
@@ -45,6 +54,7 @@ _FORESEEN = (
     dead_letters.GroupError,
     psycopg.OperationalError,
     KafkaError,
+    *replay_commands.FORESEEN,
 )
 
 
@@ -241,6 +251,10 @@ def _errors_in_words() -> Iterator[None]:
     except _FORESEEN as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
+
+
+app.command("replay")(_errors_in_words()(replay_commands.replay_command))
+app.command("demo")(_errors_in_words()(replay_commands.demo_command))
 
 
 if __name__ == "__main__":

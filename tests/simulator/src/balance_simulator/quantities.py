@@ -51,7 +51,7 @@ USUAL = {
     "HOT_WATER": MeterKind(30_000, 1_000, 8, 3_125_000),
     "HEAT": MeterKind(30_000, 1_000, 8, 60_000),
     "ELECTRICITY": MeterKind(10_000, 1, 9, 15_000),
-    "TEMPERATURE": MeterKind(0, 1, 9, 100_000),
+    "TEMPERATURE": MeterKind(10_000, 1, 9, 100_000),
 }
 """A flat's meter by resource: gas G4, water DN 15, heat, one-phase electricity, a thermometer."""
 

@@ -1,8 +1,8 @@
 """A street of six buildings composed from one real home, with everything that goes wrong in one.
 
-Building 1 leaks before the flats' meters, a meter of building 2 runs slow, the concentrator of most of building
-3 is dead for eleven days, a meter of building 4 is exchanged, two devices send under one key in building 5, and
-a module of building 6 falls silent. The same seed gives the same street.
+Building 1 leaks before the flats' meters, a meter of building 2 runs slow, the concentrator of most of
+building 3 is dead for eleven days, a meter of building 4 is exchanged, two devices send under one key in
+building 5, and a module of building 6 falls silent. The same seed gives the same street.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ FLAT_METER = MeterPlan(class_ppm=15_000, pulse_weight=10_000, digits=8, q_max=6_
 
 @dataclass(frozen=True)
 class Street:
-    """A composed street, what is sent before the backlog arrives, what is sent from then on, and the truth."""
+    """A composed street: what is sent before the backlog arrives, what from then on, and the truth."""
 
     fleet: Fleet
     before: Playbook

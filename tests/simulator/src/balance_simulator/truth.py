@@ -13,8 +13,8 @@ class GroupTruth:
     """Gas that really flowed in the whole span, in mL, and what must be said of the group in the end.
 
     `supplied` passed the common meter, `consumed` reached the flats, `lost` left before the meters,
-    `unregistered` was consumed and not counted by a slow meter. `since` is the first day of a loss (ISO), None
-    without one.
+    `unregistered` was consumed and not counted by a slow meter. `since` is the first day of a loss (ISO),
+    None without one.
     """
 
     supplied: int
@@ -35,8 +35,8 @@ class Truth:
     """The truth of a street.
 
     `unreliable_before` names the groups too few members of which are heard before the backlog arrives,
-    `quarantined` the days (ISO) by usage point whose values must not count, `findings` (rule, usage point) what
-    must be raised, and nothing else by those rules.
+    `quarantined` the days (ISO) by usage point whose values must not count, `findings` (rule, usage point)
+    what must be raised, and nothing else by those rules.
     """
 
     seed: int

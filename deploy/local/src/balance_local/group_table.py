@@ -1,0 +1,129 @@
+"""The table a manager understands: imbalance with tolerance and coverage, verdict, what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from rich.table import Table
+from rich.text import Text
+
+from balance_local import group_spans, screen
+from balance_local.group_spans import GroupSpan
+from balance_local.screen import Screen
+
+LONG_DAYS = 45
+"""A span longer than this is also shown by month."""
+
+_WORDS = {
+    "WITHIN_TOLERANCE": ("within tolerance", "green"),
+    "LOSS": ("LOSS", "bold red"),
+    "SURPLUS": ("SURPLUS", "bold red"),
+    "UNDECIDED": ("unreliable", "yellow"),
+}
+_RULES = {
+    "vee.two_devices": "quarantined, two devices under one key",
+    "vee.negative_consumption": "quarantined, its register falls",
+    "vee.high": "quarantined, more than its meter can",
+    "vee.sum_check": "quarantined, hours and registers disagree",
+    "vee.conflicting_duplicate": "quarantined, two reports contradict",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of usage points that miss something: concentrator, and why they are quarantined."""
+
+    concentrators: Mapping[str, str] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def reasons(dsn: str) -> dict[str, str]:
+    """Why usage points are quarantined, by the newest open finding that keeps values out of the balance."""
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute(
+            "select usage_point_id, rule from ingest.v_findings"
+            " where state = 'OPEN' and severity = 'ERROR' and usage_point_id is not null"
+            " order by interval_start_at"
+        ).fetchall()
+    return {str(name): _RULES.get(rule, str(rule)) for name, rule in rows}
+
+
+def show(on: Screen, title: str, spans: Sequence[GroupSpan], known: Known) -> None:
+    """Print the spans."""
+    table = _table(on, title, spans, "group")
+    for span in spans:
+        table.add_row(*_cells(on, span, f"{span.group_id} ({span.due})", _missing(span, known)))
+    on.console.print(table)
+
+
+def show_months(on: Screen, spans: Sequence[GroupSpan]) -> None:
+    """Print each long span by month."""
+    for span in spans:
+        if len(span.days) > LONG_DAYS:
+            table = _table(on, f"{span.group_id} by month", [span], "month")
+            for part in group_spans.months(span):
+                first = part.local(part.days[0])
+                table.add_row(*_cells(on, part, f"{first:%Y-%m} ({len(part.days)} days)", ""))
+            on.console.print(table)
+
+
+def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Table:
+    unit = screen.unit_of(spans[0].unit) if spans else "m³"
+    table = Table(title=on.text(title), title_justify="left", title_style="bold", box=on.box, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in (f"supply {unit}", f"members {unit}", f"imbalance {unit}", "", "tolerance"):
+        table.add_column(on.text(name), justify="right", no_wrap=True)
+    table.add_column("coverage", no_wrap=True)
+    table.add_column("verdict")
+    return table
+
+
+def _cells(on: Screen, span: GroupSpan, name: str, missing: str) -> list[str | Text]:
+    relative = span.imbalance / span.supply if span.imbalance is not None and span.supply else None
+    tolerance = span.tolerance / span.supply if span.tolerance is not None and span.supply else None
+    amounts = [
+        screen.amount(span.supply, span.unit),
+        screen.amount(span.members, span.unit),
+        screen.amount(span.imbalance, span.unit, signed=True),
+        screen.percent(relative, signed=True) if relative is not None else "",
+        f"±{screen.percent(tolerance)}" if tolerance is not None else "—",
+    ]
+    words, style = _WORDS[span.verdict]
+    verdict = Text(on.text(words + _since(span)), style=style)
+    if missing:
+        verdict.append(on.text(f": {missing}"), style="default")
+    return [name, *(on.text(cell) for cell in amounts), on.text(_coverage(span)), verdict]
+
+
+def _since(span: GroupSpan) -> str:
+    since = span.since
+    if span.verdict == "UNDECIDED" or since is None or since == span.decided[0]:
+        return ""
+    return f" since {screen.day(span.local(since))}"
+
+
+def _coverage(span: GroupSpan) -> str:
+    """`58 of 60` on the worst day, `est.` when the rest entered as estimates, and the days left open."""
+    estimated = any(day.coverage == "ESTIMATED" for day in span.decided)
+    undecided = len(span.days) - len(span.decided)
+    return (
+        f"{min(day.members_reported for day in span.days)} of {span.due}"
+        + (" est." if estimated and span.judged else "")
+        + (f", {undecided} of {len(span.days)} days open" if undecided else "")
+    )
+
+
+def _missing(span: GroupSpan, known: Known) -> str:
+    """What is not there: a concentrator when everything missing hangs on one, else usage points and why."""
+    names = span.missing
+    if not names:
+        return ""
+    since = span.incomplete_since
+    when = f" since {screen.day(since)}" if since and since > span.local(span.days[0]) else ""
+    behind = {known.concentrators.get(name) for name in names}
+    if len(names) > 2 and len(behind) == 1 and None not in behind:
+        return f"concentrator {behind.pop()} silent{when}"
+    shown = ", ".join(f"{name} {known.reasons.get(name, 'not heard')}" for name in names[:2])
+    return shown + when + (f", and {len(names) - 2} more" if len(names) > 2 else "")

@@ -1,0 +1,49 @@
+"""`balance replay` and `balance demo` on the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from balance_simulator import example, playbook
+from balance_simulator.checking import ScenarioError
+from balance_simulator.profiles import NoProfilesError
+
+from balance_local import demo, replay, screen
+from balance_local.draining import StuckError
+
+FORESEEN = (ScenarioError, NoProfilesError, StuckError, FileNotFoundError)
+"""Errors that are shown in their own words."""
+
+
+def replay_command(
+    scenario: Annotated[str, typer.Argument(help="A YAML file, or a ready scenario by its name.")] = "",
+    show_example: Annotated[bool, typer.Option("--example", help="Print a scenario to start from.")] = False,
+    into: Annotated[str, typer.Option(help="Another installation than the scenario's.")] = "",
+    keep: Annotated[bool, typer.Option("--keep", help="Add to what the installation holds.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Send, and do not wait for tables.")] = False,
+    speed: Annotated[float, typer.Option(help="Seconds of packet time a second; 0: at once.", min=0)] = 0.0,
+    save: Annotated[Path | None, typer.Option(help="Only write the packets to this folder.")] = None,
+) -> None:
+    """Play a CSV as packets of a described fleet, and show the balance."""
+    if show_example:
+        typer.echo(example.text(), nl=False)
+        return
+    if not scenario:
+        ready = ", ".join(sorted(file.stem for file in replay.SCENARIOS.glob("*.yaml")))
+        raise typer.BadParameter(f"expected a YAML file, --example, or one of {ready}")
+    chosen = replay.load(scenario)
+    if save:
+        playbook.save(playbook.prepare(chosen), save)
+        return
+    replay.run(chosen, screen.here(), replay.Options(into or None, keep, not no_wait, speed))
+
+
+def demo_command(seed: Annotated[int, typer.Option(help="Another street.")] = 7) -> None:
+    """A street with everything that goes wrong in one; exit code 0 if the tables show the truth."""
+    on = screen.here()
+    right = demo.run(on, seed)
+    demo.stay(on)
+    if not right:
+        raise typer.Exit(1)
