@@ -22,7 +22,7 @@ CLASS_15 = [Meter(0, FOREVER, 15_000, 0)]
 
 def group_day(
     supply: Sequence[Sequence[int]],
-    members: Sequence[Sequence[int | None]],
+    members: Sequence[Sequence[int | None] | Sequence[int]],
     *,
     rules: Rules = Rules(),  # noqa: B008 - frozen
     meters: Sequence[Meter] = CLASS_15,
@@ -74,7 +74,7 @@ def test_sixty_flats_of_class_one_and_a_half(rules: Rules, percent: float) -> No
 
 def test_a_dead_concentrator_never_becomes_a_theft() -> None:
     """Half of the homes fall silent and nothing is lost: no LOSS, whether their past is known or not."""
-    members = [*flats(30), *([None] * 24 for _ in range(30))]
+    members: list[Sequence[int | None] | Sequence[int]] = [*flats(30), *([None] * 24 for _ in range(30))]
     supply = [[60_000_000] * 24]
     for past in ({}, {i: flats(7) for i in range(30, 60)}):
         result = group_day(supply, members, past=past)

@@ -20,7 +20,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_imbalance import handlers
-from balance_imbalance.adapters.postgres_group_days import PostgresGroupDayStore
+from balance_imbalance.adapters.postgres import PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_readings import SCHEMA, PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
 from balance_imbalance.adapters.publishing import GroupDayRenderer
@@ -28,7 +28,6 @@ from balance_imbalance.domain.messages import Asset, ReadingDays
 from balance_imbalance.entrypoints import kafka
 from balance_imbalance.metrics import ImbalanceMetrics
 from balance_imbalance.settings import ImbalanceSettings
-from balance_imbalance.steps import Computing, Sweep
 
 SERVICE = "imbalance"
 Pool = ConnectionPool[Connection[Any]]
@@ -65,14 +64,14 @@ class Assembly:
         settings, metrics = self._settings, self._process.metrics
         now = None if settings.installation.clock == "packets" else lambda: datetime.now(UTC)
         store = PostgresGroupDayStore(self._pool, self._calendar, settings.rules, now)
-        computing = Computing(
+        computing = handlers.Computing(
             store,
             settings.rules,
             self._calendar,
             settings.group_days_a_transaction,
             self._metrics.computed,
         )
-        sweep = Sweep(store, settings.rules, self._calendar)
+        sweep = handlers.Sweep(store, settings.rules, self._calendar)
         return [
             Publisher(
                 self._pool,
@@ -83,7 +82,7 @@ class Assembly:
                 metrics=metrics,
             ),
             Worker("group-days", computing.step, metrics=metrics),
-            Worker("silence", sweep.step, metrics=metrics, idle_s=2.0),
+            Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
             self._assets(),
         ]
 

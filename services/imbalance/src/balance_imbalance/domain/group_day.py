@@ -125,7 +125,8 @@ def _day(
 
 def _weights(members: Side, used: Ints) -> Ints:
     """w: what each member used over the hours it is valid, estimates included, (m,)."""
-    return np.where(members.valid, used, 0).sum(axis=1)
+    weights: Ints = np.where(members.valid, used, 0).sum(axis=1)
+    return weights
 
 
 def _day_share(used: Ints, silent: Flags, valid: Flags) -> Ints:
@@ -144,7 +145,8 @@ def _shares(part: Ints, whole: Ints, absent: Ints, due: Ints) -> Ints:
     whole = np.where(whole == 0, 1, whole)
     if np.abs(part).max(initial=0) > _INT64_SAFE / (2 * PPM):
         part, whole = part.astype(object), whole.astype(object)
-    share: Ints = half_up(part * PPM, whole).astype(np.int64)
+    # Values below zero, which no meter has, could take it anywhere.
+    share: Ints = np.clip(half_up(part * PPM, whole), 0, PPM).astype(np.int64)
     return share
 
 
