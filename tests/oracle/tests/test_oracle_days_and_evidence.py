@@ -130,8 +130,9 @@ def test_what_lies_on_the_limits_is_taken() -> None:
         {"sequence": 2**62},
         {"packet_id": ""},
         {"concentrator_id": "J" * 65},
+        {"packet_id": "J\0"},
         {"received_at": -1},
-        {"received_at": 2**50},
+        {"received_at": at("2100-01-01 00:00")},
     ],
 )
 def test_a_bad_record_says_nothing(change: dict[str, Any]) -> None:

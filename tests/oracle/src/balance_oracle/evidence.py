@@ -21,7 +21,7 @@ MOST_REGISTER = 10**15
 MOST_SEQUENCE = 2**62 - 1
 RANKS = {"CURRENT": 0, "ARCHIVED": 1}
 EARLIEST_RECEIPT_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
-LATEST_RECEIPT_MS = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp() * 1000)
+LATEST_RECEIPT_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,13 @@ def is_bad_record(packet: Mapping[str, Any]) -> bool:
     ids = (packet["packet_id"], packet["concentrator_id"])
     return (
         not 0 <= packet["sequence"] <= MOST_SEQUENCE
-        or any(not 1 <= len(name) <= 64 for name in ids)
+        or not all(map(_is_id, ids))
         or not EARLIEST_RECEIPT_MS <= packet["received_at"] < LATEST_RECEIPT_MS
     )
+
+
+def _is_id(text: str) -> bool:
+    return 1 <= len(text) <= 64 and "\0" not in text
 
 
 def gather(packets: Iterable[Mapping[str, Any]], days: MeteringDays, settings: Settings) -> Evidence:
@@ -133,7 +137,7 @@ def _refuse_archive(
         or (archive["channel"] == 0 and bool(registers))
         or not 0 <= archive["channel"] <= 15
         or archive["kind"] not in RANKS
-        or not 1 <= len(archive["module_id"]) <= 64
+        or not _is_id(archive["module_id"])
     )
     return "vee.absurd_value" if absurd else None
 
@@ -149,7 +153,7 @@ def _refuse_registers(entry: Mapping[str, Any], now: int, settings: Settings) ->
         or any(not 0 <= offset <= 35 * DAY for offset in offsets)
         or any(not 0 <= value <= MOST_REGISTER for value in values)
         or not 1 <= entry["channel"] <= 15
-        or not 1 <= len(entry["module_id"]) <= 64
+        or not _is_id(entry["module_id"])
     )
     return "vee.absurd_value" if absurd else None
 
