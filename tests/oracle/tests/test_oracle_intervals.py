@@ -109,7 +109,9 @@ def test_only_the_span_between_the_registers_is_suspect() -> None:
 
 def test_a_register_that_wraps_fits_and_one_that_falls_does_not() -> None:
     wrap = archive("R-1", 1, DAY_1, [1] * 24, register_start=999_990, register_end=14)
-    assert day(tables([wrap], flat(digits=6)))[1] == ["VALID"] * 24
+    wrapped = tables([wrap], flat(digits=6))
+    assert day(wrapped)[1] == ["VALID"] * 24
+    assert rules(wrapped) == {"vee.negative_consumption"}
     fall = archive("R-1", 1, DAY_1, [1] * 24, register_start=999_990, register_end=14)
     result = tables([fall], flat(digits=8))
     assert day(result)[1] == ["SUSPECT"] * 24
@@ -139,8 +141,8 @@ def whole_days(jumps: list[int]) -> list[dict[str, Any]]:
 
 def test_a_jump_over_midnight_is_a_finding_and_changes_no_value() -> None:
     result = tables(whole_days([0, 1, 50, -50]), days=4)
-    assert ("vee.register_continuity", "UP-1", DAY_1 + DAY_MS) in result.findings
-    assert ("vee.negative_consumption", "UP-1", DAY_1 + 2 * DAY_MS) in result.findings
+    assert ("vee.register_continuity", "UP-1", DAY_1 + 2 * DAY_MS) in result.findings
+    assert ("vee.negative_consumption", "UP-1", DAY_1 + 3 * DAY_MS) in result.findings
     assert len(result.findings) == 2
     assert {quality for _, q in result.readings.values() for quality in q} == {"VALID"}
 

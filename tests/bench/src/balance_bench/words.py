@@ -30,8 +30,8 @@ def page(report: Mapping[str, Any]) -> str:
         "|---|---:|---:|---:|---:|",
         *(_row(report, way) for way in WAYS),
         "",
-        "The two COPY rows store and do nothing else: no message, no rule, no group. The Faust pipeline takes "
-        "one message a reading and stores it; it validates nothing and computes no group.",
+        "The two COPY rows store and do nothing else: no message, no rule, no group. The Faust pipeline "
+        "takes one message a reading and stores it; it validates nothing and computes no group.",
         "",
         f"## Where the time goes (last repetition, {report['profile_wall_seconds']:.1f} s)",
         "",
@@ -45,8 +45,8 @@ def page(report: Mapping[str, Any]) -> str:
         "",
         f"Versions: PostgreSQL {report['postgresql_version']}, Kafka {report['kafka_version']}, Python "
         f"{report['python_version']}, aiokafka {report['aiokafka_version']}, fastavro "
-        f"{report['fastavro_version']}, numpy {report['numpy_version']}, psycopg {report['psycopg_version']}, faust-streaming "
-        f"{report['faust_streaming_version']}.",
+        f"{report['fastavro_version']}, numpy {report['numpy_version']}, psycopg "
+        f"{report['psycopg_version']}, faust-streaming {report['faust_streaming_version']}.",
     ]
     return "\n".join(lines) + "\n"
 

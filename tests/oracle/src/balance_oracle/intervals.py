@@ -24,6 +24,16 @@ class ChannelDay:
     suspect: set[int] = field(default_factory=set)
 
 
+@dataclass(frozen=True)
+class SpanFault:
+    """A span between two registers with what is found about it; a wrap holds nothing back."""
+
+    start: int
+    end: int
+    rule: str
+    wrap: bool = False
+
+
 def finest_complete(said: Mapping[tuple[int, int], Said], start: int, end: int) -> list[Said] | None:
     """The intervals of the finest step that fills [start, end) without a gap; None when there is none."""
     for step in STEPS:
@@ -46,19 +56,27 @@ def hours_from_intervals(
     name = point.usage_point_id
     for hour in days.hours(day):
         meter = point.meter_at(hour)
-        fitting = point.fitting_over(hour, hour + HOUR)
         said = finest_complete(evidence.intervals[channel], hour, hour + HOUR)
-        if meter is None or fitting is None or fitting.channel != channel or said is None:
+        if meter is None or said is None or not _reads(point, channel, hour):
             continue
         value = result.values[hour] = _value(said, channel, meter)
         for rule in _broken(said, value, channel, meter):
             findings.add((rule, name, hour))
             result.suspect.add(hour)
     if channel[1] >= 1:
-        for start, end, rule in sum_checks(point, channel, day, evidence, days):
-            findings.add((rule, name, start))
-            result.suspect.update(h for h in days.hours(day) if h < end and start < h + HOUR)
+        for fault in sum_checks(point, channel, day, evidence, days):
+            touched = {h for h in days.hours(day) if h < fault.end and fault.start < h + HOUR}
+            if any(_reads(point, channel, hour) for hour in touched):
+                findings.add((fault.rule, name, fault.start))
+            if not fault.wrap:
+                result.suspect |= touched
     return result
+
+
+def _reads(point: UsagePoint, channel: Channel, hour: int) -> bool:
+    """Whether the channel reads the usage point in that hour, with a meter fitted."""
+    fitting = point.fitting_over(hour, hour + HOUR)
+    return fitting is not None and fitting.channel == channel and point.meter_at(hour) is not None
 
 
 def _value(said: list[Said], channel: Channel, meter: Meter) -> int:
@@ -79,8 +97,8 @@ def _broken(said: list[Said], value: int, channel: Channel, meter: Meter) -> Ite
 
 def sum_checks(
     point: UsagePoint, channel: Channel, day: int, evidence: Evidence, days: MeteringDays
-) -> Iterator[tuple[int, int, str]]:
-    """§3.4: spans between successive registers whose counts do not fit, as (start, end, rule)."""
+) -> Iterator[SpanFault]:
+    """§3.4: spans between successive registers whose counts do not fit, or fit by a wrap."""
     said = evidence.intervals[channel]
     end_of_day = days.end(day)
     present = [step for step in STEPS if any((at, step) in said for at in range(day, end_of_day, step))]
@@ -98,9 +116,10 @@ def sum_checks(
         if abs(total - (after - before)) <= SLACK_PULSES:
             continue
         if after >= before:
-            yield start, end, "vee.sum_check"
-        elif not _wraps(total, after - before, point.meter_at(start)):
-            yield start, end, "vee.negative_consumption"
+            yield SpanFault(start, end, "vee.sum_check")
+        else:
+            wrap = _wraps(total, after - before, point.meter_at(start))
+            yield SpanFault(start, end, "vee.negative_consumption", wrap)
 
 
 def _wraps(total: int, difference: int, meter: Meter | None) -> bool:
@@ -144,7 +163,7 @@ def judge_continuity(
     jumps = continuity_jumps(point, fitting, evidence, days)
     for jump in jumps:
         rule = "vee.register_continuity" if jump.size > 0 else "vee.negative_consumption"
-        findings.add((rule, point.usage_point_id, days.shifted(jump.at, -1)))
+        findings.add((rule, point.usage_point_id, jump.at))
     spans = [(run[0].at, run[-1].at) for run in alternating(jumps, JUMP_GAP)]
     for first, _ in spans:
         findings.add(("vee.two_devices", point.usage_point_id, first))
