@@ -143,3 +143,40 @@ def test_a_service_is_run_with_its_role_and_port(keeper: Keeper, tmp_path: Path)
 
 def test_no_record_of_services_means_none(tmp_path: Path) -> None:
     assert recorded(tmp_path) == []
+
+
+class Part:
+    """A part of the stack that runs and answers only after some waits, or never."""
+
+    daemon = Daemon("the part", Path("part"))
+
+    def __init__(self, waits_that_fail: int) -> None:
+        self.done: list[str] = []
+        self._waits_that_fail = waits_that_fail
+
+    def is_up(self) -> bool:
+        return False
+
+    def start(self) -> None:
+        self.done.append("start")
+
+    def stop(self) -> bool:
+        self.done.append("stop")
+        return True
+
+    def wait(self) -> None:
+        self.done.append("wait")
+        if self.done.count("wait") <= self._waits_that_fail:
+            raise NotStartedError("not ready")
+
+
+def test_what_is_only_busy_is_left_running() -> None:
+    part = Part(waits_that_fail=0)
+    assert not stack._restart_unless_it_answers(part)
+    assert part.done == ["wait"]
+
+
+def test_what_hangs_is_started_anew() -> None:
+    part = Part(waits_that_fail=1)
+    assert stack._restart_unless_it_answers(part)
+    assert part.done == ["wait", "stop", "start", "wait"]

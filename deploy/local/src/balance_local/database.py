@@ -72,7 +72,9 @@ class Database:
         try:
             with psycopg.connect(self._dsn(folder), connect_timeout=5) as connection:
                 connection.execute("select 1")
-        except (psycopg.OperationalError, NotStartedError):
+        except psycopg.OperationalError as error:
+            return "too many clients" in str(error)  # it does answer
+        except NotStartedError:
             return False
         return True
 

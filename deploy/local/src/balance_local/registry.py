@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from balance_local import java, ports
 from balance_local.daemon import Daemon, NotStartedError
+from balance_local.database import Database
 from balance_local.paths import PARTS
 
 STARTS_WITHIN_S = 120.0
@@ -46,8 +47,9 @@ class SchemaRegistry:
         except (urllib.error.URLError, http.client.HTTPException, OSError):
             return False
 
-    def start(self, admin_dsn: str) -> None:
-        """Start it on a PostgreSQL that answers; `wait` tells when it serves."""
+    def start(self) -> None:
+        """Start it on this root's PostgreSQL, which must answer; `wait` tells when it serves."""
+        admin_dsn = Database(self.root).admin_dsn
         folder = self.daemon.folder
         folder.mkdir(parents=True, exist_ok=True)
         _create_database(admin_dsn)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from balance_local.broker import Broker
+from balance_local.daemon import Daemon, NotStartedError
 from balance_local.database import Database
 from balance_local.paths import local_root
 from balance_local.registry import SchemaRegistry
@@ -16,6 +18,26 @@ from balance_local.registry import SchemaRegistry
 GIVEN = ("BALANCE_KAFKA_BOOTSTRAP_SERVERS", "BALANCE_REGISTRY_URL", "BALANCE_POSTGRES_DSN")
 
 Say = Callable[[str], None]
+
+
+class Part(Protocol):
+    """Broker, database or registry."""
+
+    @property
+    def daemon(self) -> Daemon:
+        """Its process."""
+
+    def is_up(self) -> bool:
+        """Whether it runs and answers."""
+
+    def start(self) -> None:
+        """Start it; `wait` tells when it serves."""
+
+    def wait(self) -> None:
+        """Return when it serves. Raises NotStartedError."""
+
+    def stop(self) -> bool:
+        """Stop it cleanly; whether it ran."""
 
 
 class AddressesError(RuntimeError):
@@ -94,25 +116,46 @@ def _given() -> Stack | None:
 
 def _ensure(root: Path, say: Say) -> Stack:
     database, broker, registry = Database(root), Broker(root), SchemaRegistry(root)
-    started = time.monotonic()
+    begun = time.monotonic()
+
+    def ready(part: Part) -> None:
+        say(f"{part.daemon.title} started after {time.monotonic() - begun:.1f} s")
+
     # Broker and database start side by side; the registry needs the database.
-    waiting = []
+    started: list[Part] = [part for part in (database, broker) if part.daemon.process() is None]
+    for part in started:
+        part.start()
     for part in (database, broker):
-        if not part.is_up():
-            part.stop()  # it may run and not answer
-            part.start()
-            waiting.append(part)
-    for part in waiting:
-        part.wait()
-        say(f"{part.daemon.title} started after {time.monotonic() - started:.1f} s")
-    if database.folder.parent != root and database in waiting:
-        say(f"user postgres cannot reach {root}: the database lies in {database.folder}")
-    if database in waiting or not registry.is_up():
+        if part in started:
+            part.wait()
+            ready(part)
+        elif _restart_unless_it_answers(part):
+            started.append(part)
+            ready(part)
+    if database in started:
+        if database.folder.parent != root:
+            say(f"user postgres cannot reach {root}: the database lies in {database.folder}")
         registry.stop()  # its connections went with the database
-        registry.start(database.admin_dsn)
+    if registry.daemon.process() is None:
+        registry.start()
         registry.wait()
-        say(f"{registry.daemon.title} started after {time.monotonic() - started:.1f} s")
+        ready(registry)
+    elif _restart_unless_it_answers(registry):
+        ready(registry)
     return _addresses(root)
+
+
+def _restart_unless_it_answers(part: Part) -> bool:
+    """Whether it had to be restarted. One that is only busy is given time: others may be using it."""
+    try:
+        if not part.is_up():
+            part.wait()
+    except NotStartedError:
+        part.stop()
+        part.start()
+        part.wait()
+        return True
+    return False
 
 
 def _addresses(root: Path) -> Stack:
