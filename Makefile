@@ -31,6 +31,12 @@ test: lint ## all tests, on the real broker, registry and database
 	@$(BIN)/balance stack up
 	$(BIN)/pytest $(PYTEST)
 
+e2e: setup ## whole installations only: convergence under faults, bad input
+	$(BIN)/pytest tests/e2e $(PYTEST)
+
+bench-spine: setup ## readings a second, packet to published group day, beside plain ways
+	$(BIN)/python -m balance_bench.spine $(BENCH)
+
 generate: setup ## pages and AsyncAPI from the catalogue
 	$(BIN)/python -m balance_schemas generate
 
