@@ -14,7 +14,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from balance_chaos import faults, outcome
+from balance_chaos import faults
+from balance_chaos.settling import wait_until_equal
 from balance_chaos.stage import codec_of, fresh_installation, own_stack, settings_of
 from balance_chaos.traffic import PACKET, Outgoing, encoded, send
 from balance_local import dead_letters
@@ -88,9 +89,12 @@ def play(made: Installation, one: World, *between: Outgoing) -> None:
     send(settings_of(made).kafka, traffic)
 
 
+_OPEN_RULES = "SELECT DISTINCT rule FROM ingest.v_findings WHERE state = 'OPEN'"
+
+
 def rules(made: Installation) -> set[str]:
     with psycopg.connect(made.dsn) as connection:
-        return {row[0] for row in connection.execute("SELECT DISTINCT rule FROM ingest.v_findings")}
+        return {row[0] for row in connection.execute(_OPEN_RULES)}
 
 
 def bytes_of(made: Installation, message: dict[str, Any]) -> bytes:
@@ -113,7 +117,7 @@ def test_bytes_that_are_no_message_become_dead_letters_that_say_why(made: Instal
     letters += [replace(letter, topic=catalogue.PACKETS_BACKLOG) for letter in letters]
     letters += [Outgoing(catalogue.ASSETS, b"usage-point/A", value) for value in list(spoilt.values())[:4]]
     play(made, (one := world(*(good(n, n + 1) for n in range(4)))), *letters)
-    outcome.wait_until_equal(made, one.tables(), PATIENCE_S)
+    wait_until_equal(made, one.tables(), PATIENCE_S)
     found = dead_letters.listed(settings_of(made).kafka)
     of_packets = [letter for letter in found if letter.group.startswith("ingest-packets")]
     assert len(of_packets) == 2 * len(spoilt), [letter.reason for letter in of_packets]
@@ -134,7 +138,7 @@ def test_a_message_of_10_megabytes_is_set_aside_whole(made: Installation) -> Non
     assert len(data) > 10_000_000
     one = world(*(good(n, n + 1) for n in range(3)))
     play(made, one, Outgoing(catalogue.PACKETS_BACKLOG, b"J-9", data))
-    outcome.wait_until_equal(made, one.tables(), PATIENCE_S)
+    wait_until_equal(made, one.tables(), PATIENCE_S)
     found = dead_letters.listed(settings_of(made).kafka)
     assert [letter.kind for letter in found] == ["oversize"]
     assert found[0].size_bytes >= len(data)
@@ -156,7 +160,7 @@ def test_valid_avro_with_absurd_numbers_is_a_finding(made: Installation) -> None
     entries = [registers("A", 1, start, [2**31 - 1], [1]), registers("A", 1, start, [0, 1], [2**63 - 1, 0])]
     one = world(good(0, 1), good(1, 2), packet(3, start + DAY_MS, absurd, entries))
     play(made, one)
-    outcome.wait_until_equal(made, one.tables(), PATIENCE_S)
+    wait_until_equal(made, one.tables(), PATIENCE_S)
     assert {"vee.absurd_value", "vee.future_time", "vee.stale_time"} <= rules(made)
     assert not dead_letters.listed(settings_of(made).kafka)
 
@@ -167,7 +171,7 @@ def test_a_packet_from_the_future_and_a_clock_set_back(made: Installation) -> No
     late = good(3, 8) | {"sent_at": DAY_1 - 900 * DAY_MS}
     one = world(good(0, 1), packet(2, DAY_1 + DAY_MS, [future]), good(1, 3), set_back, late)
     play(made, one)
-    outcome.wait_until_equal(made, one.tables(), PATIENCE_S)
+    wait_until_equal(made, one.tables(), PATIENCE_S)
     assert "vee.future_time" in rules(made)
 
 
@@ -179,7 +183,7 @@ def test_registers_that_fall_are_quarantined_with_their_reason(made: Installatio
     supply = [archive("S", 1, DAY_1, [60] * 24)]
     one = world(packet(1, DAY_1 + DAY_MS, [*supply, *down], [registers("A", 1, DAY_1, offsets, falling)]))
     play(made, one)
-    outcome.wait_until_equal(made, one.tables(), PATIENCE_S)
+    wait_until_equal(made, one.tables(), PATIENCE_S)
     with psycopg.connect(made.dsn) as connection:
         found = connection.execute(
             "SELECT usage_point_id, message FROM ingest.v_findings WHERE rule = 'vee.negative_consumption'"
@@ -200,6 +204,6 @@ def test_database_or_broker_away_is_waited_for(
     send(kafka, traffic[: len(traffic) // 2])
     faults.away(part(root), AWAY_S)
     send(kafka, traffic[len(traffic) // 2 :])
-    outcome.wait_until_equal(made, one.tables(), PATIENCE_S)
+    wait_until_equal(made, one.tables(), PATIENCE_S)
     assert faults.pids(made) == before, "a service ended while it should have waited"
     assert not dead_letters.listed(kafka)

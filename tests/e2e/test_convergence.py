@@ -12,7 +12,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from balance_chaos import faults, outcome
+from balance_chaos import faults
+from balance_chaos.settling import wait_until_equal
 from balance_chaos.stage import codec_of, fresh_installation, own_stack, settings_of
 from balance_chaos.traffic import encoded, send
 from balance_oracle.worlds import delivered, make_world
@@ -59,4 +60,4 @@ def test_tables_and_topics_equal_the_oracle_after_killing_everything(root: Path,
             send(kafka, traffic[number * share : (number + 1) * share])
             fault(made, root)
         send(kafka, traffic[len(plan) * share :])
-        outcome.wait_until_equal(made, world.tables(), SIZE.patience_s)
+        wait_until_equal(made, world.tables(), SIZE.patience_s)

@@ -1,0 +1,59 @@
+"""When all is done: nothing left to read, to compute or to publish, and everything equal to the oracle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+import psycopg
+from balance_local import lag
+from balance_local.installation import Installation
+from balance_oracle import Tables
+
+from balance_chaos.outcome import Outcome, differences, expected
+from balance_chaos.published import from_topics
+from balance_chaos.stage import settings_of
+from balance_chaos.views import from_views
+
+_LEFT_TO_DO = ("ingest.outbox", "ingest.markers", "imbalance.outbox", "imbalance.markers")
+
+
+def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> None:
+    """Return when views and topics equal the oracle's tables and nothing is left to do.
+
+    Raises AssertionError with the first differences when that has not happened after ``patience_s``.
+    """
+    wanted = expected(tables, made)
+    deadline = time.monotonic() + patience_s
+    while words := _unfinished(made, wanted):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not equal to the oracle after {patience_s:.0f} s:\n" + "\n".join(words))
+        time.sleep(0.5)
+
+
+def waiting(made: Installation) -> list[str]:
+    """Work that somebody still has to do: unread records, outboxes, markers."""
+    lags = lag.of_groups(settings_of(made).kafka)
+    words = [f"{one.group}: {one.records} records to read" for one in lags if one.records]
+    with psycopg.connect(made.dsn) as connection:
+        for table in _LEFT_TO_DO:
+            row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            if row and row[0]:
+                words.append(f"{table}: {row[0]} rows")
+    return words
+
+
+def _unfinished(made: Installation, wanted: Outcome) -> list[str]:
+    """What still waits or differs; equality counts only if it is there after the last work was done."""
+    checks: tuple[Callable[[], Iterable[str]], ...] = (
+        lambda: waiting(made),
+        lambda: (f"view: {words}" for words in differences(wanted, from_views(made))),
+        lambda: (f"topic: {words}" for words in differences(wanted, from_topics(made))),
+    )
+    for check in checks:
+        try:
+            if words := list(check()):
+                return words
+        except psycopg.OperationalError as error:
+            return [f"database: {error}"]
+    return []
