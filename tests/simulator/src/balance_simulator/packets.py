@@ -20,6 +20,8 @@ from balance_simulator.reports import ARCHIVE, Report
 RECORD = "balance.v1.ConcentratorPacketReceived"
 MAX_BYTES = 256 * 1024
 BACKLOG_S = 48 * 3600
+PAUSE_MS = 700
+"""Between two packets of a session."""
 LIVE, BACKLOG = "live", "backlog"
 
 
@@ -32,11 +34,14 @@ def pack(sendings: Iterable[Sending]) -> list[Packet]:
     for sending in sendings:
         sessions[sending.sent_s, sending.report.concentrator, sending.report.day].append(sending.report)
     sequence: dict[str, int] = defaultdict(int)
+    position: dict[tuple[int, str], int] = defaultdict(int)
     packets = []
     for sent_s, concentrator, day in sorted(sessions, key=lambda s: (s[0], s[1], -s[2].toordinal())):
         for part in _parts(sessions[sent_s, concentrator, day]):
             sequence[concentrator] += 1
-            packets.append(_packet(concentrator, sequence[concentrator], sent_s, part))
+            sent_ms = sent_s * 1000 + position[sent_s, concentrator] * PAUSE_MS
+            position[sent_s, concentrator] += 1
+            packets.append(_packet(concentrator, sequence[concentrator], sent_ms, part))
     return sorted(packets, key=lambda p: (p["received_at"], p["packet_id"]))
 
 
@@ -65,13 +70,11 @@ def _bytes(report: Report) -> int:
     return 40 + len(report.body["module_id"]) + int(np.ceil(bits / 7).sum())
 
 
-def _packet(concentrator: str, sequence: int, sent_s: int, part: Sequence[Report]) -> Packet:
-    name = f"{concentrator}-{sequence}"
-    sent_ms = sent_s * 1000 + sequence % 1000
-    received_ms = sent_ms + 400 + zlib.crc32(name.encode()) % 3_000
+def _packet(concentrator: str, sequence: int, sent_ms: int, part: Sequence[Report]) -> Packet:
+    received_ms = sent_ms + 400 + zlib.crc32(concentrator.encode()) % 3_000
     newest_s = max(report.end_s for report in part)
     return {
-        "packet_id": name,
+        "packet_id": f"{concentrator}-{sequence}",
         "concentrator_id": concentrator,
         "sequence": sequence,
         "sent_at": sent_ms,

@@ -98,6 +98,7 @@ def _series(
         number = _number(cell, source, problems)
         if number is not None:
             numbers[cell.usage_point].append((int(instant.timestamp()), cell.line, number))
+    step = source.step_s or _step(source, cells, instants)
     result: list[Series] = []
     for point in order:
         try:
@@ -105,10 +106,23 @@ def _series(
         except Expected as error:
             problems.note("unit", error.expected, source.unit, error.do)
             return []
-        make = _registers if source.register else _increments
-        made = make(point, numbers[point], factor, source, problems) if numbers[point] else None
+        made: Series | None = None
+        if numbers[point] and source.register:
+            made = _registers(point, numbers[point], factor)
+        elif numbers[point]:
+            made = _increments(point, numbers[point], factor, step, problems)
         result += [made] if made is not None else []
     return result
+
+
+def _step(source: Source, cells: Sequence[Cell], instants: Sequence[datetime | None]) -> int:
+    """The smallest distance between successive times of the file (of one key of a long file)."""
+    times: dict[str, set[int]] = defaultdict(set)
+    for cell, instant in zip(cells, instants, strict=True):
+        if instant is not None:
+            times[cell.usage_point if source.key else ""].add(int(instant.timestamp()))
+    smallest = [int(np.diff(sorted(seconds)).min()) for seconds in times.values() if len(seconds) > 1]
+    return min(smallest, default=3600)
 
 
 def _instants(source: Source, cells: list[Cell], zone: str, problems: Problems) -> list[datetime | None]:
@@ -151,31 +165,21 @@ def _base(numbers: Sequence[float], factor: int | None) -> Ints:
     return base
 
 
-def _registers(
-    point: str,
-    numbers: list[tuple[int, int, float]],
-    factor: int | None,
-    _source: Source,
-    _problems: Problems,
-) -> Registers:
+def _registers(point: str, numbers: list[tuple[int, int, float]], factor: int | None) -> Registers:
     numbers = sorted(numbers)
     at = np.array([second for second, _, _ in numbers], np.int64)
     return Registers(point, at, _base([number for _, _, number in numbers], factor), factor is None)
 
 
 def _increments(
-    point: str, numbers: list[tuple[int, int, float]], factor: int | None, source: Source, problems: Problems
+    point: str, numbers: list[tuple[int, int, float]], factor: int | None, step: int, problems: Problems
 ) -> Increments | None:
     numbers = sorted(numbers)
     at = np.array([second for second, _, _ in numbers], np.int64)
     gaps = np.diff(at)
-    step = source.step_s or (int(gaps[gaps > 0].min()) if (gaps > 0).any() else 3600)
-    where = f"{point}"
     if step not in STEPS:
-        problems.note(
-            where, "intervals of 15, 30 or 60 minutes", f"{step} s",
-            "sum finer ones to 15min; give coarser ones as values: register (the running sum)",
-        )  # fmt: skip
+        advice = "sum finer ones to 15min; give coarser ones as values: register (the running sum)"
+        problems.note(point, "intervals of 15, 30 or 60 minutes", f"{step} s", advice)
         return None
     place, rest = np.divmod(at - at[0], step)
     for wrong, expected in (
@@ -184,11 +188,11 @@ def _increments(
     ):
         if wrong.size:
             line = numbers[int(wrong[0])][1]
-            problems.note(f"{where}, line {line}", f"each interval {expected}", f"{wrong.size} that are not")
+            problems.note(f"{point}, line {line}", f"each interval {expected}", f"{wrong.size} that are not")
             return None
     if place[-1] >= MOST_INTERVALS:
         problems.note(
-            where, f"at most {MOST_INTERVALS} intervals", f"{place[-1] + 1}", "look for a wild time"
+            point, f"at most {MOST_INTERVALS} intervals", f"{place[-1] + 1}", "look for a wild time"
         )
         return None
     values = np.zeros(int(place[-1]) + 1, np.int64)
