@@ -1,6 +1,7 @@
 """A trial: a sink that counts numbers in a table, on a real broker and a real database."""
 
 import asyncio
+import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -148,6 +149,14 @@ class Trial:
         finally:
             stop.set()
             await task
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

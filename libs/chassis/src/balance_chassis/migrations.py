@@ -64,8 +64,10 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def migrate(dsn: str, service: str, package: str, calendar: Calendar) -> Sequence[str]:
+def migrate(dsn: str, service: str, package: str | None, calendar: Calendar) -> Sequence[str]:
     """Bring the schema `service` up to date and give the names of what was applied.
+
+    Without a package the schema has outbox and markers alone.
 
     Several processes may do this at once: one works, the others wait. All of it is one transaction. The
     storage engine is chosen by the first migration of a database: TimescaleDB if its extension is there or
@@ -80,7 +82,8 @@ def migrate(dsn: str, service: str, package: str, calendar: Calendar) -> Sequenc
         conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(schema))
         conn.execute(sql.SQL("SET LOCAL search_path TO {}, public").format(schema))
         _ensure_reader(conn)
-        pending = _pending(conn, service, [*_found("chassis/", "balance_chassis"), *_found("", package)])
+        found = [*_found("chassis/", "balance_chassis"), *(_found("", package) if package else ())]
+        pending = _pending(conn, service, found)
         for migration in pending:
             _apply(conn, service, migration, storage)
         conn.execute(sql.SQL("GRANT USAGE ON SCHEMA {} TO {}").format(schema, sql.Identifier(_READER)))
@@ -104,7 +107,9 @@ def for_storage(text: str, storage: str) -> str:
 def _found(prefix: str, package: str) -> Iterator[Migration]:
     folder = files(package) / "sql" / "migrations"
     if not folder.is_dir():
-        return
+        raise MigrationRefused(
+            f"{package}: expected files in sql/migrations, found none: it is packed wrongly"
+        )
     for file in sorted(folder.iterdir(), key=lambda f: f.name):
         if not _FILE.fullmatch(file.name):
             raise MigrationRefused(f"{package}: expected a name like 0001_create_days.sql, found {file.name}")
@@ -126,7 +131,7 @@ def _installation(conn: psycopg.Connection[Any], calendar: Calendar) -> str:
     if row[1:] != (calendar.zone, calendar.day_start_hour):
         raise MigrationRefused(
             f"this database was made for metering days of {row[1]} starting at {row[2]}:00, and the settings "
-            f"say {calendar.zone} at {calendar.day_start_hour}:00. Stored days cannot move to another one: set "
+            f"say {calendar.zone} at {calendar.day_start_hour}:00. Stored days cannot move to another: set "
             "BALANCE_CALENDAR_ZONE and BALANCE_CALENDAR_DAY_START_HOUR back, or replay into a new database"
         )
     return str(row[0])

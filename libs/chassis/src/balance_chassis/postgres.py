@@ -19,6 +19,7 @@ _CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+_POOL_WAIT_S = 3.0
 _PARTITION_LOCK = 0x62616C70
 _log = logging.getLogger(__name__)
 
@@ -38,13 +39,14 @@ def make_pool(
     """A pool whose connections are checked, in UTC, and named after the service; `close()` it at the end.
 
     It opens though the database is away. Asking it for a connection then raises psycopg_pool.PoolTimeout
-    after 10 s, which is transient.
+    after 3 s, which is transient.
     """
     return ConnectionPool(
         connection_string(settings.dsn, service),
         min_size=1,
         max_size=size or settings.pool_size,
-        timeout=10.0,
+        timeout=_POOL_WAIT_S,
+        # The pool's own back-off doubles without end; ours ends at 5 s. So it tries once, when it is asked.
         reconnect_timeout=0.0,
         configure=_configure,
         check=ConnectionPool.check_connection,

@@ -1,0 +1,144 @@
+"""Markers lose no update, whoever writes when (architecture §3.4)."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from balance_chassis.markers import BACKLOG, LIVE, Markers
+from balance_chassis.migrations import migrate
+from balance_chassis.testing import Installation
+from balance_kernel.calendar import Calendar
+
+pytestmark = pytest.mark.stack
+DAY = datetime(2026, 3, 1, 22, tzinfo=UTC)
+MARKERS = Markers("trial")
+
+
+def day(number: int) -> datetime:
+    return DAY + timedelta(days=number)
+
+
+@pytest.fixture(scope="module")
+def dsn(installation: Installation) -> str:
+    migrate(installation.dsn, "trial", None, Calendar())
+    with psycopg.connect(installation.dsn) as conn:
+        conn.execute(
+            "CREATE TABLE state (subject int, value int); CREATE TABLE result (subject int, total int)"
+        )
+    return installation.dsn
+
+
+@pytest.fixture
+def reader(dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn) as conn:
+        conn.execute("TRUNCATE trial.markers, state, result")
+        conn.commit()
+        yield conn
+
+
+@pytest.fixture
+def writer(dsn: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(dsn) as conn:
+        yield conn
+
+
+def mark(conn: psycopg.Connection, *days: int, subject: int = 1, lane: int = LIVE) -> None:
+    MARKERS.add(conn, [(subject, day(number)) for number in days], lane)
+    conn.commit()
+
+
+def compute(conn: psycopg.Connection) -> int:
+    total = conn.execute("SELECT sum(value) FROM state WHERE subject = 1").fetchone()
+    assert total
+    conn.execute("DELETE FROM result")
+    conn.execute("INSERT INTO result VALUES (1, %s)", total)
+    return int(total[0])
+
+
+def test_a_write_that_commits_in_the_middle_is_computed_afterwards(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    writer.execute("INSERT INTO state VALUES (1, 1)")
+    mark(writer, 0)
+    assert MARKERS.take(reader, 1, 10) == [(day(0), LIVE)]
+    assert compute(reader) == 1
+    # The writer neither waits for the worker nor is lost to it.
+    writer.execute("SET lock_timeout = '1s'; INSERT INTO state VALUES (1, 100)")
+    mark(writer, 0)
+    reader.commit()
+    assert MARKERS.take(reader, 1, 10) == [(day(0), LIVE)]
+    assert compute(reader) == 101
+    reader.commit()
+    assert MARKERS.take(reader, 1, 10) == []
+
+
+def test_one_worker_at_a_time_holds_a_subject_and_the_other_takes_nothing(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    mark(writer, 0, 1)
+    assert MARKERS.take(reader, 1, 1) == [(day(1), LIVE)]
+    assert MARKERS.take(writer, 1, 10) == []
+    reader.commit()
+    writer.commit()
+    assert MARKERS.take(writer, 1, 10) == [(day(0), LIVE)]
+
+
+def test_a_crash_after_taking_leaves_the_markers(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    mark(writer, 0)
+    assert MARKERS.take(reader, 1, 10)
+    reader.rollback()
+    assert MARKERS.take(reader, 1, 10) == [(day(0), LIVE)]
+
+
+def test_taking_gives_each_of_the_newest_days_once_and_live_wins(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    mark(writer, 0, 1, 2, 2, lane=BACKLOG)
+    mark(writer, 1, 1, lane=LIVE)
+    mark(writer, 3, subject=2)
+    assert MARKERS.take(reader, 1, 2) == [(day(2), BACKLOG), (day(1), LIVE)]
+    assert MARKERS.take(reader, 1, 2) == [(day(0), BACKLOG)]
+
+
+def test_a_snapshot_of_the_whole_transaction_is_refused(dsn: str) -> None:
+    with psycopg.connect(dsn) as conn:
+        conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        with pytest.raises(ValueError, match="READ COMMITTED"):
+            MARKERS.take(conn, 1, 10)
+
+
+@pytest.mark.parametrize(
+    ("lane", "ages_s", "is_due"),
+    [
+        (LIVE, [0.0], False),
+        (LIVE, [0.4], True),  # quiet
+        (LIVE, [0.0, 0.4], False),  # not quiet, not old
+        (LIVE, [0.0, 1.0], True),  # not quiet, old
+        (BACKLOG, [1.0], False),
+        (BACKLOG, [0.0, 6.0], True),
+    ],
+)
+def test_due_after_quiet_or_age(
+    reader: psycopg.Connection, lane: int, ages_s: list[float], is_due: bool
+) -> None:
+    for age_s in sorted(ages_s, reverse=True):
+        reader.execute(
+            "INSERT INTO trial.markers (subject_id, day_start, lane, marked_at) "
+            "VALUES (1, %s, %s, clock_timestamp() - %s * interval '1 s')",
+            [DAY, lane, age_s],
+        )
+    assert MARKERS.due(reader, 10) == ([1] if is_due else [])
+
+
+def test_live_comes_first_then_the_newest_day(reader: psycopg.Connection) -> None:
+    for subject, number, lane in [(1, 9, BACKLOG), (2, 1, LIVE), (3, 5, LIVE), (4, 0, BACKLOG)]:
+        reader.execute(
+            "INSERT INTO trial.markers (subject_id, day_start, lane, marked_at) "
+            "VALUES (%s, %s, %s, now() - interval '1 h')",
+            [subject, day(number), lane],
+        )
+    assert MARKERS.due(reader, 10) == [3, 2, 1, 4]
+    assert MARKERS.due(reader, 2) == [3, 2]

@@ -1,0 +1,192 @@
+"""A sink among things that die: itself, the database, the broker."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from balance_chassis.postgres import make_pool
+from balance_local.broker import Broker
+from balance_local.topics import apply
+from psycopg import conninfo
+
+pytestmark = pytest.mark.stack
+PROGRAM = Path(__file__).with_name("killed_sink.py")
+
+
+@contextmanager
+def process_of(trial: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, PROGRAM, *arguments],
+        env={**os.environ, **trial.installation.environment()},
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_killed_between_transaction_and_commit_it_is_given_the_same_again(trial: Any) -> None:
+    asyncio.run(trial.send(range(100)))
+    with process_of(trial, "crash") as process:
+        assert process.wait(60) == -signal.SIGKILL
+    first = trial.stored()
+    assert 0 < len(first) <= 10
+    assert asyncio.run(trial.lag()) == 100
+    with process_of(trial) as process:
+        asyncio.run(trial.until_committed())
+        process.terminate()
+        assert process.wait(60) == 0
+    assert trial.stored() == {number: 2 if number in first else 1 for number in range(100)}
+
+
+class Gate:
+    """A TCP proxy before the database that can be shut and opened, in a thread of its own."""
+
+    def __init__(self, dsn: str) -> None:
+        parts = conninfo.conninfo_to_dict(dsn)
+        self._target = (str(parts["host"]), int(parts.get("port") or 5432))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        self._through: set[asyncio.Task[None]] = set()
+        self._port = 0
+        self.open()
+        self.dsn = conninfo.make_conninfo(dsn, host="127.0.0.1", port=self._port)
+
+    def open(self) -> None:
+        """Let everybody through."""
+        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+
+    def shut(self) -> None:
+        """Cut every connection and refuse new ones."""
+        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
+
+    def close(self) -> None:
+        """Shut it for good."""
+        self.shut()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _open(self) -> None:
+        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def _shut(self) -> None:
+        self._server.close()
+        for task in self._through:
+            task.cancel()
+        await asyncio.gather(*self._through, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._through.add(task)
+        back: asyncio.StreamWriter | None = None
+        try:
+            there, back = await asyncio.open_connection(*self._target)
+            await asyncio.wait(
+                [asyncio.ensure_future(_copy(reader, back)), asyncio.ensure_future(_copy(there, writer))],
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._through.discard(task)
+            for pipe in filter(None, (writer, back)):
+                pipe.transport.abort()
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+
+
+@pytest.fixture
+def gate(trial: Any) -> Iterator[Gate]:
+    """A gate through which the trial's pool reaches its database."""
+    gate = Gate(trial.installation.dsn)
+    trial.pool.close()
+    trial.pool = make_pool(replace(trial.installation.settings().postgres, dsn=gate.dsn), "trial")
+    yield gate
+    trial.pool.close()
+    gate.close()
+
+
+def test_a_database_that_is_away_for_seconds_is_waited_for(trial: Any, gate: Gate) -> None:
+    async def main() -> Any:
+        sink = trial.sink(max_weight=5)
+        async with trial.running(sink):
+            await trial.send(range(40))
+            await trial.until(lambda: len(trial.stored()) >= 5)
+            gate.shut()
+            await trial.send(range(40, 200))
+            await trial.until(lambda: sink.progress.waiting_for)
+            before = len(trial.stored())
+            await asyncio.sleep(3)  # how long it is away
+            assert len(trial.stored()) == before
+            gate.open()
+            await trial.until_committed()
+        return await trial.dead_letters()
+
+    assert asyncio.run(main()) == []
+    assert set(trial.stored()) == set(range(200))
+    assert max(trial.stored().values()) <= 2
+
+
+def test_stopped_while_the_database_is_away_it_ends_and_acknowledges_nothing(trial: Any, gate: Gate) -> None:
+    async def main() -> None:
+        gate.shut()
+        await trial.send(range(40))
+        sink = trial.sink()
+        async with trial.running(sink):
+            await trial.until(lambda: sink.progress.waiting_for)
+        assert await trial.lag() == 40
+
+    asyncio.run(main())
+    assert not trial.stored()
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of one's own, to be killed."""
+    broker = Broker(tmp_path)
+    broker.start()
+    broker.wait()
+    yield broker
+    broker.stop()
+
+
+def test_a_broker_that_is_killed_and_comes_back_is_waited_for(trial: Any, broker: Broker) -> None:
+    trial.kafka = replace(trial.kafka, bootstrap_servers=broker.bootstrap_servers)
+    apply(replace(trial.installation.settings(), kafka=trial.kafka))
+
+    async def main() -> None:
+        async with trial.running(trial.sink(max_weight=5)):
+            await trial.send(range(500))
+            await trial.until(lambda: len(trial.stored()) >= 5)
+            process = broker.daemon.process()
+            assert process
+            process.kill()
+            process.wait(10)
+            await asyncio.to_thread(broker.start)
+            await asyncio.to_thread(broker.wait)
+            await trial.send(range(500, 1000))
+            await trial.until_committed()
+
+    asyncio.run(main())
+    assert set(trial.stored()) == set(range(1000))

@@ -1,0 +1,67 @@
+"""The worker: goes on while there is work, waits for what is away, ends when it is broken."""
+
+import asyncio
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from balance_chassis.errors import Fatal
+from balance_chassis.metrics import ChassisMetrics
+from balance_chassis.worker import Worker
+
+
+def run(step: Callable[[asyncio.Event], int]) -> Worker:
+    """Run until the step sets the event it is given."""
+
+    async def main() -> Worker:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def stepped() -> int:
+            ended = asyncio.Event()
+            done = step(ended)
+            if ended.is_set():
+                loop.call_soon_threadsafe(stop.set)
+            return done
+
+        worker = Worker("trial", stepped, metrics=ChassisMetrics("trial"), idle_s=0.001)
+        await asyncio.wait_for(worker.run(stop), 30)
+        return worker
+
+    return asyncio.run(main())
+
+
+def test_it_steps_until_stopped_and_counts_what_was_done() -> None:
+    results = [3, 0, 2]
+
+    def step(stop: asyncio.Event) -> int:
+        if len(results) == 1:
+            stop.set()
+        return results.pop(0)
+
+    assert run(step).progress.done == 5
+
+
+def test_a_transient_error_is_waited_out() -> None:
+    failures = [psycopg.OperationalError("away"), psycopg.errors.DeadlockDetected()]
+
+    def step(stop: asyncio.Event) -> int:
+        if failures:
+            raise failures.pop()
+        stop.set()
+        return 1
+
+    assert run(step).progress.done == 1
+
+
+def test_an_unforeseen_error_is_borne_and_too_many_end_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balance_chassis.worker._AFTER_ERROR_S", 0.001)
+    calls: list[None] = []
+
+    def step(_: asyncio.Event) -> int:
+        calls.append(None)
+        raise ZeroDivisionError
+
+    with pytest.raises(Fatal):
+        run(step)
+    assert len(calls) == 21
