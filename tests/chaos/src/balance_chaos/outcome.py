@@ -33,7 +33,7 @@ FIGURES = (
 class Outcome:
     """Reading days and group-days, those withdrawn left out, and open findings about usage points.
 
-    A finding stands for all of its rule and usage point on its day: how many these are is a matter of wording.
+    A finding stands for all of its rule and usage point on its day: how many they are is wording.
     """
 
     readings: Mapping[Key, ReadingDay]
