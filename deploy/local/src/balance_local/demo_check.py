@@ -45,16 +45,17 @@ def oracle(
 
 def against_oracle(place: Installation, tables: balance_oracle.Tables) -> list[Check]:
     """Every reading, group hour and group day, value for value, in the views and on the topics."""
-    from balance_chaos import outcome  # that package tests whole installations, and so imports this one
+    # That package tests whole installations, and so imports this one.
+    from balance_chaos import outcome, published, views
 
-    wanted = outcome.expected(tables)
+    wanted = outcome.expected(tables, place)
     values = sum(len(values) for values, _ in wanted.readings.values())
     hours = sum(len(day["hours"]) for day in wanted.group_days.values())
-    size = f"{values:,} readings, {hours:,} group hours and {len(wanted.group_days)} group days"
+    size = f"{values:,} readings, {hours:,} group hours, {len(wanted.group_days)} group days, findings"
     checks = []
     for where, found in (
-        ("the views", outcome.from_views(place)),
-        ("the topics", outcome.from_topics(place)),
+        ("the views", views.from_views(place)),
+        ("the topics", published.from_topics(place)),
     ):
         unlike = outcome.differences(wanted, found)
         words = f"{where} equal the batch oracle value for value: {size}"
