@@ -86,47 +86,49 @@ def test_82_meters_of_l_town_show_the_burst_of_10_february() -> None:
         assert sum(day.imbalance or 0 for day in february) / 1e6 == pytest.approx(MONTHS[2][0], rel=1e-3)
 
 
-def test_dirty_registers_leave_no_negative_and_no_giant_hour() -> None:
+@pytest.fixture(scope="module")
+def dirty() -> Iterator[Replayed]:
     with played("daiad-raw") as done:
-        hours = rows(done, "select members from imbalance.v_group_hours")
-        assert len(hours) > 7000
-        assert min(members for (members,) in hours) >= 0
-        values = rows(done, "select value, quality from ingest.v_readings where value is not null")
-        assert min(value for value, _ in values) >= 0
-        assert max(value for value, _ in values) <= 3_125_000 + 1_000
-        assert not [quality for _, quality in values if quality not in ("VALID", "ESTIMATED")]
-        assert max(members for (members,) in hours) < 5 * 3_126_000
+        yield done
 
 
-def test_dirty_registers_are_quarantined_with_their_reason_and_jitter_is_silent() -> None:
-    with played("daiad-raw") as done:
-        found = rows(
-            done,
-            "select usage_point_id, rule, message, interval_start_at, interval_end_at from ingest.v_findings"
-            " where rule <> 'vee.missing' order by interval_start_at",
-        )
-        by_point = {name: [row[1] for row in found if row[0] == name] for name in {row[0] for row in found}}
-        assert by_point == {
-            TWO_DEVICES: ["vee.two_devices"],
-            FALLS: ["vee.negative_consumption"],
-            JUMPS: ["vee.negative_consumption"] * 3,
-        }
-        assert all(message for _, _, message, _, _ in found)
-        suspect = rows(
-            done, "select distinct usage_point_id from ingest.v_readings where quality = 'SUSPECT'"
-        )
-        assert {name for (name,) in suspect} == {TWO_DEVICES, FALLS, JUMPS}
-        for name, instants in JITTER.items():
-            for text in instants:
-                at = datetime.fromisoformat(text).replace(tzinfo=UTC)
-                hour = at.replace(minute=0)
-                ((quality,),) = rows(
-                    done,
-                    "select quality from ingest.v_readings"
-                    " where usage_point_id = %s and day_start > %s and day_start <= %s and start_at = %s",
-                    name, hour - timedelta(hours=25), hour, hour,
-                )  # fmt: skip
-                assert quality in ("VALID", "ESTIMATED"), (name, text)
+def test_dirty_registers_leave_no_negative_and_no_giant_hour(dirty: Replayed) -> None:
+    hours = rows(dirty, "select members from imbalance.v_group_hours")
+    assert len(hours) > 7000
+    assert min(members for (members,) in hours) >= 0
+    values = rows(dirty, "select value, quality from ingest.v_readings where value is not null")
+    assert min(value for value, _ in values) >= 0
+    assert max(value for value, _ in values) <= 3_125_000 + 1_000
+    assert not [quality for _, quality in values if quality not in ("VALID", "ESTIMATED")]
+    assert max(members for (members,) in hours) < 5 * 3_126_000
+
+
+def test_dirty_registers_are_quarantined_with_their_reason_and_jitter_is_silent(dirty: Replayed) -> None:
+    found = rows(
+        dirty,
+        "select usage_point_id, rule, message, interval_start_at, interval_end_at from ingest.v_findings"
+        " where rule <> 'vee.missing' order by interval_start_at",
+    )
+    by_point = {name: [row[1] for row in found if row[0] == name] for name in {row[0] for row in found}}
+    assert by_point == {
+        TWO_DEVICES: ["vee.two_devices"],
+        FALLS: ["vee.negative_consumption"],
+        JUMPS: ["vee.negative_consumption"] * 3,
+    }
+    assert all(message for _, _, message, _, _ in found)
+    suspect = rows(dirty, "select distinct usage_point_id from ingest.v_readings where quality = 'SUSPECT'")
+    assert {name for (name,) in suspect} == {TWO_DEVICES, FALLS, JUMPS}
+    for name, instants in JITTER.items():
+        for text in instants:
+            at = datetime.fromisoformat(text).replace(tzinfo=UTC)
+            hour = at.replace(minute=0)
+            ((quality,),) = rows(
+                dirty,
+                "select quality from ingest.v_readings"
+                " where usage_point_id = %s and day_start > %s and day_start <= %s and start_at = %s",
+                name, hour - timedelta(hours=25), hour, hour,
+            )  # fmt: skip
+            assert quality in ("VALID", "ESTIMATED"), (name, text)
 
 
 def test_25_homes_across_the_change_of_clocks() -> None:
