@@ -55,6 +55,8 @@ def make_packets(random: Random, place: Place, fleet: Fleet) -> list[Described]:
             packets.append(one)
             if random.random() < 0.05:
                 packets.append(_contradicting(random, one))
+            if random.random() < 0.1:
+                packets.append(_superseded(random, one, len(packets) + 1))
     return packets
 
 
@@ -84,11 +86,25 @@ def _contradicting(random: Random, one: Described) -> Described:
     return one | {"archives": archives, "packet_id": one["packet_id"] + "-again"}
 
 
+def _superseded(random: Random, one: Described, sequence: int) -> Described:
+    """Numbers of the same intervals that yield: not final, though they have a higher sequence."""
+    archives = [
+        element | {"kind": "CURRENT", "values": [value + random.randint(0, 9) for value in element["values"]]}
+        for element in one["archives"]
+    ]
+    return one | {
+        "archives": archives,
+        "registers": [],
+        "sequence": sequence,
+        "packet_id": f"early-{sequence}",
+    }
+
+
 Report = tuple[list[Described], list[Described], int]
 
 
 def _reports(random: Random, place: Place, channel: Channel) -> list[Report]:
-    habit = random.choice((_daily, _daily, _daily, _daily, _intraday, _irregular, _alternating, _sparse))
+    habit = random.choice((_daily, _daily, _daily, _whole, _intraday, _irregular, _alternating, _sparse))
     if channel.channel == 0 or (channel.module_id == "R-S" and random.random() < 0.7):
         habit = _daily
     reports = habit(random, place, channel)
@@ -152,6 +168,17 @@ def _daily(random: Random, place: Place, channel: Channel) -> list[Report]:
             counter.register += 500 if index % 2 == 0 else -500
         reports.append((archives, [], end * 1000 + random.choice((60_000, 5_000_000))))
     return reports
+
+
+def _whole(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """One archive over all days, as after a long silence, from somewhere in the first."""
+    step = random.choice((900, 1800, 3600))
+    start = place.day_starts[0] + random.choice((0, 0, 5 * HOUR_S, 13 * HOUR_S + 1800 // step * step))
+    end = place.end_ms // 1000
+    one = _archive(
+        Counter(random, channel), channel, start, start + (end - start) // step * step, step, "ARCHIVED"
+    )
+    return [([one], [], end * 1000)]
 
 
 def _intraday(random: Random, place: Place, channel: Channel) -> list[Report]:
