@@ -86,8 +86,8 @@ def test_too_few_decided_days_are_not_judged() -> None:
     assert (dark.imbalance, dark.tolerance, dark.verdict) == (None, None, "UNDECIDED")
     assert dark.supply == 1_400_000_000
     table = shown(dark, known=Known(dict.fromkeys("abc", "J-0413")))
-    assert "unreliable: concentrator J-0413 silent since 5 Nov" in table
-    assert "9 of 24, 11 of 14 days open" in table
+    assert "concentrator J-0413 silent since 5 Nov" in table
+    assert "9 of 24, 11 days open" in table
 
 
 def test_a_few_open_days_are_left_out_of_the_sums() -> None:
@@ -99,10 +99,10 @@ def test_a_few_open_days_are_left_out_of_the_sums() -> None:
 def test_what_is_missing_is_named_with_its_reason() -> None:
     table = shown(
         span(DAY, replace(DAY, coverage="ESTIMATED", members_reported=23, missing_usage_points=["a"])),
-        known=Known({"a": "J-1"}, {"a": "quarantined, two devices under one key"}),
+        known=Known({"a": "J-1"}, {"a": "has two devices under one key"}),
     )
     assert "23 of 24 est." in table
-    assert "within tolerance: a quarantined, two devices under one key since 3 Nov" in table
+    assert "a has two devices under one key since 3 Nov" in table
 
 
 def test_without_a_terminal_everything_is_ascii() -> None:

@@ -85,7 +85,10 @@ def _first_half(on: Screen, place: Installation, made: Street) -> Sequence[Group
     spans = _spans(place, _back_day(made))
     silent = len(street.DEAD_FLATS)
     replay.show(
-        on, f"Before: {silent} modules silent behind {street.DEAD}", spans, replay.known(place, made.before)
+        on,
+        f"Before the backlog, {silent} modules silent behind {street.DEAD}",
+        spans,
+        replay.known(place, made.before),
     )
     return spans
 

@@ -23,11 +23,11 @@ _WORDS = {
     "UNDECIDED": ("unreliable", "yellow"),
 }
 _RULES = {
-    "vee.two_devices": "quarantined, two devices under one key",
-    "vee.negative_consumption": "quarantined, its register falls",
-    "vee.high": "quarantined, more than its meter can",
-    "vee.sum_check": "quarantined, hours and registers disagree",
-    "vee.conflicting_duplicate": "quarantined, two reports contradict",
+    "vee.two_devices": "has two devices under one key",
+    "vee.negative_consumption": "has a register that falls",
+    "vee.high": "shows more than its meter can",
+    "vee.sum_check": "has hours that its registers contradict",
+    "vee.conflicting_duplicate": "has two reports that differ",
 }
 
 
@@ -73,10 +73,11 @@ def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Ta
     unit = screen.unit_of(spans[0].unit) if spans else "m³"
     table = Table(title=on.text(title), title_justify="left", title_style="bold", box=on.box, pad_edge=False)
     table.add_column(first, no_wrap=True)
-    for name in (f"supply {unit}", f"members {unit}", f"imbalance {unit}", "", "tolerance"):
+    for name in (f"supply {unit}", f"members {unit}", "imbalance", "", "tolerance"):
         table.add_column(on.text(name), justify="right", no_wrap=True)
-    table.add_column("coverage", no_wrap=True)
-    table.add_column("verdict")
+    for name in ("coverage", "verdict"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what is missing")
     return table
 
 
@@ -92,9 +93,7 @@ def _cells(on: Screen, span: GroupSpan, name: str, missing: str) -> list[str | T
     ]
     words, style = _WORDS[span.verdict]
     verdict = Text(on.text(words + _since(span)), style=style)
-    if missing:
-        verdict.append(on.text(f": {missing}"), style="default")
-    return [name, *(on.text(cell) for cell in amounts), on.text(_coverage(span)), verdict]
+    return [name, *(on.text(cell) for cell in amounts), on.text(_coverage(span)), verdict, on.text(missing)]
 
 
 def _since(span: GroupSpan) -> str:
@@ -111,7 +110,7 @@ def _coverage(span: GroupSpan) -> str:
     return (
         f"{min(day.members_reported for day in span.days)} of {span.due}"
         + (" est." if estimated and span.judged else "")
-        + (f", {undecided} of {len(span.days)} days open" if undecided else "")
+        + (f", {undecided} days open" if undecided else "")
     )
 
 

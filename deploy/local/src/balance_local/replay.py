@@ -144,7 +144,7 @@ def show(on: Screen, title: str, spans: Sequence[GroupSpan], what: Known) -> Non
         on.say("no group has a day yet: look at the fleet's groups and at the sources", "yellow")
         return
     first, last = spans[0].local(spans[0].days[0]), spans[0].local(spans[0].days[-1])
-    group_table.show(on, f"{title}: {screen.span(first, last)}", spans, what)
+    group_table.show(on, f"{title} ({screen.span(first, last)})", spans, what)
 
 
 def findings(dsn: str) -> dict[str, int]:
