@@ -6,9 +6,9 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from balance_chaos.stage import codec_of, settings_of
-from balance_chaos.traffic import Outgoing
+from balance_chaos.traffic import Outgoing, partitions_of
 from balance_chassis.kafka import client_options, make_producer, topic_name
 from balance_chassis.settings import KafkaSettings
 from balance_local.installation import Installation
@@ -35,9 +35,7 @@ async def _play(kafka: KafkaSettings, codec: Codec, block: Block, traffic: Seque
     await consumer.start()
     await producer.start()
     try:
-        topic = topic_name(kafka, catalogue.IMBALANCE)
-        partitions = [TopicPartition(topic, n) for n in consumer.partitions_for_topic(topic) or ()]
-        consumer.assign(partitions)
+        consumer.assign(partitions_of(kafka, catalogue.IMBALANCE))
         await consumer.seek_to_end()
         started = time.perf_counter()
         sent = [await producer.send(topic_name(kafka, m.topic), key=m.key, value=m.value) for m in traffic]

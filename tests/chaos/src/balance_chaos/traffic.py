@@ -57,15 +57,19 @@ async def _send(kafka: KafkaSettings, messages: Sequence[Outgoing]) -> None:
 
 def read_from_beginning(kafka: KafkaSettings, topic: str) -> list[bytes]:
     """Every value that lies on a topic now, partition by partition."""
-    return asyncio.run(_read(kafka, topic_name(kafka, topic)))
+    return asyncio.run(_read(kafka, partitions_of(kafka, topic)))
 
 
-async def _read(kafka: KafkaSettings, topic: str) -> list[bytes]:
+def partitions_of(kafka: KafkaSettings, topic: str) -> list[TopicPartition]:
+    """All partitions of a topic of the catalogue."""
+    count = catalogue.load().topics[topic].partitions
+    return [TopicPartition(topic_name(kafka, topic), number) for number in range(count)]
+
+
+async def _read(kafka: KafkaSettings, partitions: Sequence[TopicPartition]) -> list[bytes]:
     consumer = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="earliest")
     await consumer.start()
     try:
-        numbers = consumer.partitions_for_topic(topic) or set()
-        partitions = [TopicPartition(topic, number) for number in sorted(numbers)]
         ends = await consumer.end_offsets(partitions)
         consumer.assign(partitions)
         await consumer.seek_to_beginning()
