@@ -16,25 +16,25 @@ from balance_chaos import faults
 from balance_chaos.settling import wait_until_equal
 from balance_chaos.stage import codec_of, fresh_installation, own_stack, settings_of
 from balance_chaos.traffic import encoded, send
-from balance_oracle.worlds import delivered, make_world
+from balance_oracle.worlds import delivered, make_town
 
 pytestmark = pytest.mark.stack
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is played: worlds by seed, their days and members, rounds of faults, patience in seconds."""
+    """How much is played: towns by seed, their houses and days, rounds of faults, patience in seconds."""
 
     seeds: tuple[int, ...]
+    houses: int
     days: int
-    members: int
     rounds: int
     patience_s: float
 
 
 SIZES = {
-    "small": Size(seeds=(11,), days=6, members=6, rounds=1, patience_s=180),
-    "large": Size(seeds=(1, 2, 3, 4), days=30, members=60, rounds=3, patience_s=900),
+    "small": Size(seeds=(11,), houses=12, days=6, rounds=1, patience_s=180),
+    "large": Size(seeds=(1, 2, 3, 4), houses=150, days=10, rounds=3, patience_s=900),
 }
 SIZE = SIZES[os.environ.get("BALANCE_CHAOS_SIZE", "small")]
 
@@ -48,7 +48,7 @@ def root() -> Iterator[Path]:
 @pytest.mark.parametrize("seed", SIZE.seeds)
 def test_tables_and_topics_equal_the_oracle_after_killing_everything(root: Path, seed: int) -> None:
     random = Random(seed)
-    world = make_world(random, least_days=SIZE.days, most_days=SIZE.days, most_members=SIZE.members)
+    world = make_town(random, SIZE.houses, days=SIZE.days)
     place = world.place
     with fresh_installation("convergence", place.zone, place.day_start_hour) as made:
         codec, kafka = codec_of(made), settings_of(made).kafka

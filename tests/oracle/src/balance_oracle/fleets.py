@@ -66,22 +66,25 @@ def make_place(random: Random, least_days: int = 2, most_days: int = 5) -> Place
     return Place(zone, start_hour, tuple(days.shifted(first, n) for n in range(count)))
 
 
-def make_fleet(random: Random, place: Place, most_members: int = 3) -> Fleet:
-    """A supply meter and some members in one or two groups, each asset in one to three versions."""
+def make_fleet(random: Random, place: Place, most_members: int = 3, house: str = "") -> Fleet:
+    """A supply meter and some members in one or two groups, each asset in one to three versions.
+
+    ``house`` ends every id.
+    """
     channels: list[Channel] = []
     versions: list[Described] = []
-    names = ["S", *(f"F-{n}" for n in range(random.randint(1, most_members)))]
+    names = [f"S{house}", *(f"F-{n}{house}" for n in range(random.randint(1, most_members)))]
     for name in names:
         point, found = _make_usage_point(random, place, name)
         channels += found
         versions += _history(random, point)
     if random.random() < 0.3:
-        versions.append(_thermometer(place))
-        channels.append(Channel("R-F-0", 0, 0, 8, 20_000))
+        versions.append(_thermometer(place, house))
+        channels.append(Channel(f"R-F-0{house}", 0, 0, 8, 20_000))
     groups = [
         version
         for group_id in ("G-1", "G-2")[: random.randint(1, 2)]
-        for version in _history(random, _make_group(random, place, group_id, names))
+        for version in _history(random, _make_group(random, place, group_id + house, names))
     ]
     return Fleet(tuple(versions), tuple(groups), tuple(channels))
 
@@ -123,10 +126,11 @@ def _make_usage_point(random: Random, place: Place, name: str) -> tuple[Describe
     return usage_point(name, meters, modules), channels
 
 
-def _thermometer(place: Place) -> Described:
+def _thermometer(place: Place, house: str) -> Described:
     before = place.start_ms - 24 * HOUR_MS
     scale = meter(before, pulse_weight=1, class_ppm=0)
-    return usage_point("T-1", [scale], [fitting("R-F-0", 0, before)], resource="TEMPERATURE")
+    channel = fitting(f"R-F-0{house}", 0, before)
+    return usage_point(f"T-1{house}", [scale], [channel], resource="TEMPERATURE")
 
 
 def _make_group(random: Random, place: Place, group_id: str, names: list[str]) -> Described:
@@ -138,7 +142,7 @@ def _make_group(random: Random, place: Place, group_id: str, names: list[str]) -
         if end is not None and end <= start:
             end = None
         coefficient = random.choice((1_000_000, 1_000_000, 500_000, -1_000_000))
-        role = "SUPPLY" if name == "S" else "MEMBER"
+        role = "SUPPLY" if name.startswith("S") else "MEMBER"
         members.append(membership(name, role, start, end, coefficient))
     return balance_group(group_id, members)
 

@@ -44,14 +44,34 @@ def make_world(random: Random, *, least_days: int = 2, most_days: int = 5, most_
     return World(place, fleet, tuple(make_packets(random, place, fleet)))
 
 
-def make_packets(random: Random, place: Place, fleet: Fleet) -> list[Described]:
+def make_town(random: Random, houses: int, *, days: int) -> World:
+    """Many small worlds side by side, in one calendar."""
+    place = make_place(random, days, days)
+    fleets = [make_fleet(random, place, house=f".{number}") for number in range(houses)]
+    return World(
+        place,
+        Fleet(
+            tuple(version for fleet in fleets for version in fleet.usage_points),
+            tuple(version for fleet in fleets for version in fleet.balance_groups),
+            tuple(channel for fleet in fleets for channel in fleet.channels),
+        ),
+        tuple(
+            packet
+            for number, fleet in enumerate(fleets)
+            for packet in make_packets(random, place, fleet, f".{number}")
+        ),
+    )
+
+
+def make_packets(random: Random, place: Place, fleet: Fleet, house: str = "") -> list[Described]:
     """What every channel, and one that nobody registered, reports over the days."""
-    stranger = Channel("R-STRANGER", 3, 0, 8, 2)
+    stranger = Channel(f"R-X{house}", 3, 0, 8, 2)
     packets: list[Described] = []
     for channel in (*fleet.channels, stranger):
         for archives, entries, received in _reports(random, place, channel):
             sequence = len(packets) + 1
-            one = packet(sequence, received, archives, entries, concentrator_id=random.choice(("J-1", "J-2")))
+            concentrator = random.choice(("J-1", "J-2")) + house
+            one = packet(sequence, received, archives, entries, concentrator_id=concentrator)
             packets.append(one)
             if random.random() < 0.05:
                 packets.append(_contradicting(random, one))
@@ -105,7 +125,7 @@ Report = tuple[list[Described], list[Described], int]
 
 def _reports(random: Random, place: Place, channel: Channel) -> list[Report]:
     habit = random.choice((_daily, _daily, _daily, _whole, _intraday, _irregular, _alternating, _sparse))
-    if channel.channel == 0 or (channel.module_id == "R-S" and random.random() < 0.7):
+    if channel.channel == 0 or (channel.module_id.startswith("R-S") and random.random() < 0.7):
         habit = _daily
     reports = habit(random, place, channel)
     if random.random() < 0.2:
