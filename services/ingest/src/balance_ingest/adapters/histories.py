@@ -1,0 +1,108 @@
+"""Histories of usage points as rows, and a copy of them in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from balance_kernel.quantity import Resource
+from psycopg import Connection
+
+from balance_ingest.adapters.queries import statement
+from balance_ingest.domain.days import Ints
+from balance_ingest.domain.history import Fitting, Meter, UsagePoint
+from balance_ingest.domain.plain import NOBODY, Windows
+
+_RESOURCES = list(Resource)
+_METER = ("fitted", "removed", "weight", "digits", "q_max", "initial", "final")
+_FITTING = ("channel_id", "module_id", "number", "fitted", "removed")
+_NOBODY = (NOBODY, 0, 0, 1, 0, 1, 0)
+
+
+def to_row_meters(meters: Sequence[Meter]) -> list[dict[str, Any]]:
+    """Meters as kept in `ingest.usage_points`."""
+    return [{name: getattr(meter, name) for name in _METER} for meter in meters]
+
+
+def to_row_fittings(fittings: Sequence[Fitting]) -> list[dict[str, Any]]:
+    """Fittings as kept in `ingest.usage_points`."""
+    return [{name: getattr(fitting, name) for name in _FITTING} for fitting in fittings]
+
+
+def from_row_usage_point(row: Sequence[Any]) -> UsagePoint:
+    """A usage point of (usage_point, usage_point_id, resource, meters, fittings, related)."""
+    key, name, resource, meters, fittings, related = row
+    return UsagePoint(
+        key=key,
+        name=name,
+        resource=_RESOURCES[resource],
+        meters=tuple(Meter(**meter) for meter in meters),
+        fittings=tuple(Fitting(**fitting) for fitting in fittings),
+        related=frozenset(related or ()),
+    )
+
+
+class Histories:
+    """Usage points by channel, kept in memory over transactions and refreshed by the generation of their
+    rows.
+
+    Whoever reads it holds ASSETS shared, so what is committed is all there is.
+    """
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._generation = 0
+        self._by_channel: dict[int, tuple[UsagePoint, ...]] = {}
+        self._windows: dict[int, tuple[int, ...]] = {}
+
+    def refresh(self, conn: Connection[Any]) -> None:
+        """Forget what the register changed since."""
+        rows = conn.execute(
+            statement("usage_points_since"), {"generation": self._generation}, prepare=True
+        ).fetchall()
+        if rows:
+            # Channels without a usage point may have one now; which, only the database knows.
+            self._by_channel.clear()
+            self._windows.clear()
+            self._generation = rows[-1][0]
+
+    def of(self, conn: Connection[Any], channels: Iterable[int]) -> Mapping[int, Sequence[UsagePoint]]:
+        """Usage points that ever had each channel fitted."""
+        wanted = list(channels)
+        unknown = [channel for channel in wanted if channel not in self._by_channel]
+        if unknown:
+            self._load(conn, unknown)
+        return {channel: self._by_channel[channel] for channel in wanted}
+
+    def _load(self, conn: Connection[Any], channels: Sequence[int]) -> None:
+        found: dict[int, list[UsagePoint]] = {channel: [] for channel in channels}
+        with conn.cursor(binary=True) as cur:
+            cur.execute(statement("usage_points_of_channels"), {"channels": list(channels)})
+            for row in cur:
+                point = from_row_usage_point(row)
+                for channel in point.related & found.keys():
+                    found[channel].append(point)
+        for channel, points in found.items():
+            self._by_channel[channel] = tuple(sorted(points, key=lambda point: point.key))
+            self._windows[channel] = _window(channel, self._by_channel[channel])
+
+    def windows(self, channels: Ints) -> Windows:
+        """The windows of channels that were asked for before."""
+        rows = np.array([self._windows.get(channel, _NOBODY) for channel in channels.tolist()], np.int64)
+        return Windows(*rows.reshape(-1, len(_NOBODY)).T)
+
+
+def _window(channel: int, points: Sequence[UsagePoint]) -> tuple[int, ...]:
+    """The newest span in which one meter and this one fitting, of one usage point alone, stand."""
+    if len(points) != 1:
+        return _NOBODY
+    point = points[0]
+    if not point.meters or not point.fittings or point.fittings[-1].channel_id != channel:
+        return _NOBODY
+    meter, fitting = point.meters[-1], point.fittings[-1]
+    before = max((f.removed for f in point.fittings[:-1]), default=fitting.fitted)
+    earlier = max((m.removed for m in point.meters[:-1]), default=meter.fitted)
+    start = max(meter.fitted, fitting.fitted, before, earlier)
+    end = min(meter.removed, fitting.removed)
+    return (point.key, start, end, meter.weight, meter.q_max, fitting.number, point.resource.code)

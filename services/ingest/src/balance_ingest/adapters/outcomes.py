@@ -1,0 +1,180 @@
+"""What a transaction came to: readings and findings gathered, written at its end, and named to the
+publisher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from balance_chassis.outbox import BACKLOG, LIVE, Outbox
+from balance_chassis.postgres import copy_binary
+from balance_schemas import catalogue
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from balance_ingest.adapters.copying import copy_columns
+from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.wire import to_json_element
+from balance_ingest.domain.findings import Finding
+from balance_ingest.domain.history import UsagePoint
+from balance_ingest.domain.plain import PlainDays
+from balance_ingest.domain.readings import ALGORITHM_VERSION
+from balance_ingest.domain.screening import Refusal
+from balance_ingest.domain.sheet import MISSING, VALID, ReadingDay
+
+SCHEMA = "ingest"
+_KEYS_AN_OUTBOX_ROW = 5000
+_READING = ("usage_point", "day_start", "resource", "values", "qualities")
+_READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]")
+_EARLIEST, _LATEST = -62_000_000_000, 250_000_000_000
+"""What a timestamptz certainly holds; the instants of refused elements may be any number."""
+
+Pair = tuple[int, int]
+
+
+class Readings:
+    """Reading days to be written. One that is given twice was computed twice alike."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._plain: list[PlainDays] = []
+        self._odd: dict[Pair, tuple[Any, ...]] = {}
+
+    def keep_plain(self, plain: PlainDays) -> None:
+        """Days with all hours VALID."""
+        if len(plain.point):
+            self._plain.append(plain)
+
+    def keep(self, point: UsagePoint, readings: Iterable[ReadingDay], withdrawn: Mapping[int, int]) -> None:
+        """Days with any qualities, and days that are none any more."""
+        code = point.resource.code
+        for one in readings:
+            valid = all(quality == VALID for quality in one.qualities)
+            qualities = None if valid else list(one.qualities)
+            self._odd[point.key, one.day] = (point.key, one.day, code, list(one.values), qualities)
+        for day, hours in withdrawn.items():
+            self._odd[point.key, day] = (point.key, day, code, [None] * hours, [MISSING] * hours)
+
+    def days(self) -> frozenset[int]:
+        """The days that are to be written."""
+        plain = [np.unique(plain.day).tolist() for plain in self._plain]
+        return frozenset(day for days in (*plain, (day for _, day in self._odd)) for day in days)
+
+    def write(self, conn: Connection[Any]) -> Sequence[Pair]:
+        """Write what changed; (usage point, day) of that."""
+        if not self._plain and not self._odd:
+            return []
+        conn.execute(statement("make_incoming_readings"))
+        with conn.cursor(binary=True) as cur:
+            for plain in self._plain:
+                self._copy_plain(cur, plain)
+            rows = self._odd.values()
+            if rows:
+                copy_binary(cur, "incoming_readings", _READING, _READING_TYPES, rows)
+            cur.execute(statement("upsert_readings"), {"algorithm": ALGORITHM_VERSION})
+            changed: Sequence[Pair] = cur.fetchall()
+        return changed
+
+    def _copy_plain(self, cur: Any, plain: PlainDays) -> None:
+        if self._odd:
+            keys = zip(plain.point.tolist(), plain.day.tolist(), strict=True)
+            plain = plain.at(np.array([key not in self._odd for key in keys], bool))
+        if len(plain.point):
+            columns = [
+                ("usage_point", "int4", plain.point),
+                ("day_start", "int8", plain.day),
+                ("resource", "int4", plain.resource),
+                ("values", "int8", plain.values),
+            ]
+            copy_columns(cur, "incoming_readings", columns)
+
+
+class Findings:
+    """Findings to be opened, or withdrawn unless they are opened too."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._found: dict[str, dict[str, Any]] = {}
+        self._gone: set[str] = set()
+        self._refused: list[dict[str, Any]] = []
+
+    def settle(
+        self,
+        found: Iterable[Finding],
+        gone: Iterable[str],
+        usage_point: int | None = None,
+        channel_id: int | None = None,
+    ) -> None:
+        """Open what was found; withdraw the rest."""
+        for finding in found:
+            row = _row(finding)
+            self._found[row["finding_id"]] = row | {"usage_point": usage_point, "channel_id": channel_id}
+        self._gone.update(gone)
+
+    def refuse(self, refusals: Iterable[Refusal]) -> None:
+        """Keep refused elements."""
+        for refusal in refusals:
+            element = to_json_element(refusal.element)
+            self._refused.append(_row(refusal.finding) | {"sequence": refusal.sequence, "element": element})
+
+    def write(self, conn: Connection[Any]) -> Sequence[str]:
+        """Write what changed; the ids of that."""
+        changed: set[str] = set()
+        gone = sorted(self._gone - self._found.keys())
+        if gone:
+            changed.update(id_ for (id_,) in conn.execute(statement("withdraw_findings"), {"ids": gone}))
+        for rows in (list(self._found.values()), *_each_once(self._refused)):
+            if rows:
+                found = conn.execute(statement("upsert_findings"), {"findings": Jsonb(rows)})
+                changed.update(id_ for (id_,) in found)
+        return sorted(changed)
+
+
+def _each_once(rows: Sequence[dict[str, Any]]) -> Sequence[list[dict[str, Any]]]:
+    """Rows in as many batches as the same id occurs, for a statement cannot write a row twice."""
+    batches: list[list[dict[str, Any]]] = []
+    seen: dict[str, int] = {}
+    for row in rows:
+        turn = seen[row["finding_id"]] = seen.get(row["finding_id"], -1) + 1
+        if turn == len(batches):
+            batches.append([])
+        batches[turn].append(row)
+    return batches
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return {
+        "finding_id": finding.finding_id,
+        "rule": finding.rule,
+        "severity": int(finding.severity),
+        "usage_point_id": finding.usage_point,
+        "module_id": finding.module_id and finding.module_id.replace("\x00", "\ufffd"),
+        "channel": finding.channel,
+        "concentrator_id": finding.concentrator_id,
+        "start_s": min(max(finding.start, _EARLIEST), _LATEST),
+        "end_s": min(max(finding.end, _EARLIEST), _LATEST),
+        "expected": finding.expected,
+        "found": finding.found,
+        "message": finding.message,
+    }
+
+
+def name_readings(conn: Connection[Any], changed: Sequence[Pair], is_old: Callable[[int], bool]) -> None:
+    """Name reading days to the publisher: old ones by the backlog topic."""
+    old = {day: is_old(day) for day in {day for _, day in changed}}
+    outbox = Outbox(SCHEMA)
+    for topic, lane, wanted in (
+        (catalogue.READINGS, LIVE, False),
+        (catalogue.READINGS_BACKLOG, BACKLOG, True),
+    ):
+        keys = [list(pair) for pair in changed if old[pair[1]] is wanted]
+        for first in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
+            outbox.add(conn, topic, keys[first : first + _KEYS_AN_OUTBOX_ROW], lane)
+
+
+def name_findings(conn: Connection[Any], changed: Sequence[str]) -> None:
+    """Name findings to the publisher."""
+    for first in range(0, len(changed), _KEYS_AN_OUTBOX_ROW):
+        Outbox(SCHEMA).add(conn, catalogue.FINDINGS, changed[first : first + _KEYS_AN_OUTBOX_ROW], LIVE)

@@ -1,0 +1,334 @@
+"""Evidence, readings and findings in PostgreSQL: the transactions of sink and worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from balance_chassis.markers import BACKLOG, LIVE, Markers
+from balance_chassis.postgres import ensure_partitions
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from balance_ingest.adapters.evidence_rows import copy_block, copy_points, from_rows
+from balance_ingest.adapters.histories import Histories
+from balance_ingest.adapters.outcomes import SCHEMA, Findings, Readings, name_findings, name_readings
+from balance_ingest.adapters.queries import statement
+from balance_ingest.domain.cutting import ChannelKey
+from balance_ingest.domain.days import DAY_S, Days, Ints, as_datetime
+from balance_ingest.domain.evidence import Block, Points
+from balance_ingest.domain.findings import Finding
+from balance_ingest.domain.history import UsagePoint
+from balance_ingest.domain.plain import PlainDays, Windows
+from balance_ingest.domain.screening import Refusal
+from balance_ingest.domain.sheet import ReadingDay
+from balance_ingest.ports import Clock, Pair, Stored
+
+LIVE_S = 2 * DAY_S
+"""Readings of a day that ended longer ago than this go by the backlog topic."""
+_MONTH_S = 31 * DAY_S
+_SUBJECTS_LOOKED_AT = 400
+
+Pool = ConnectionPool[Connection[Any]]
+Now = Callable[[], int] | None
+"""The wall clock in seconds since 1970, or None when packets tell the time."""
+
+
+class PostgresStore:
+    """Implements `ports.Store`; for one thread."""
+
+    def __init__(self, pool: Pool, days: Days, now: Now) -> None:
+        """Take the pool, the metering days and the clock."""
+        self._pool = pool
+        self._days = days
+        self._now = now
+        self._histories = Histories()
+        self._numbers: dict[ChannelKey, int] = {}
+        self._months: set[tuple[int, int]] = set()
+
+    @contextmanager
+    def sinking(
+        self, channels: Sequence[ChannelKey], days: Iterable[int]
+    ) -> Iterator[tuple[PostgresWork, Ints]]:
+        """See the port."""
+        self._prepare(channels, days)
+        ids = np.array([self._numbers[key] for key in channels], np.int64)
+        with self._pool.connection() as conn:
+            work = self._begun(conn)
+            work.hold(ids.tolist())
+            yield work, ids
+
+    @contextmanager
+    def working(self, limit_days: int) -> Iterator[tuple[PostgresWork, Sequence[Pair]]]:
+        """See the port."""
+        with self._pool.connection() as conn:
+            markers = Markers(SCHEMA)
+            due = markers.due(conn, _SUBJECTS_LOOKED_AT)
+            work = self._begun(conn)
+            pairs: list[Pair] = []
+            for channel in due:
+                if len(pairs) >= limit_days:
+                    break
+                taken = markers.take(conn, channel, limit_days - len(pairs))
+                pairs.extend((channel, int(day.timestamp())) for day, _ in taken)
+            work.hold(sorted({channel for channel, _ in pairs}))
+            yield work, pairs
+
+    def _begun(self, conn: Connection[Any]) -> PostgresWork:
+        conn.execute(statement("lock_assets_shared"), prepare=True)
+        self._histories.refresh(conn)
+        return PostgresWork(conn, self._days, self._histories, self._now)
+
+    def _prepare(self, channels: Sequence[ChannelKey], days: Iterable[int]) -> None:
+        """What must be there before, in a transaction of its own: it is not undone, and holds nobody up."""
+        with self._pool.connection() as conn:
+            unknown = [key for key in channels if key not in self._numbers]
+            if unknown:
+                self._numbers.update(number_channels(conn, unknown))
+            near = {as_datetime(day + beside) for day in days for beside in (-_MONTH_S, 0, _MONTH_S)}
+            months = {(instant.year, instant.month) for instant in near} - self._months
+            if months:
+                instants = [datetime(year, month, 15, tzinfo=UTC) for year, month in sorted(months)]
+                for table in ("evidence_days", "reading_days"):
+                    ensure_partitions(conn, f"{SCHEMA}.{table}", instants)
+        self._months |= months
+
+
+def number_channels(conn: Connection[Any], keys: Sequence[ChannelKey]) -> dict[ChannelKey, int]:
+    """Numbers of channels, created where they are new."""
+    columns = {"modules": [module for module, _ in keys], "numbers": [number for _, number in keys]}
+    conn.execute(statement("create_channels"), columns)
+    rows = conn.execute(statement("numbers_of_channels"), columns)
+    return {(module, number): channel for module, number, channel in rows}
+
+
+class PostgresWork:
+    """Implements `ports.Work` in one transaction that holds ASSETS shared."""
+
+    def __init__(self, conn: Connection[Any], days: Days, histories: Histories, now: Now) -> None:
+        self._conn = conn
+        self._days = days
+        self._histories = histories
+        self._now = now
+        self._readings = Readings()
+        self._findings = Findings()
+        self._marked: set[Pair] = set()
+        self._keys: dict[int, ChannelKey] = {}
+        self._spans: dict[int, tuple[int | None, int | None]] = {}
+        self._received, self._due_before = self._row(statement("clock"))
+
+    def hold(self, channels: Sequence[int]) -> None:
+        """Lock the rows of channels and of all channels of the same usage points, in the order of their
+        numbers.
+        """
+        related = self._histories.of(self._conn, channels)
+        siblings = {sibling for points in related.values() for point in points for sibling in point.related}
+        held = sorted({*channels, *siblings})
+        rows = self._conn.execute(statement("hold_channels"), {"channels": held}, prepare=True)
+        self._spans = {channel: (first, until) for channel, first, until in rows}
+
+    def clock(self) -> Clock:
+        """See the port."""
+        return Clock(self._received if self._now is None else self._now(), self._due_before)
+
+    def hear(self, received: int) -> None:
+        """See the port."""
+        self._received = max(self._received, received)
+
+    def usage_points(self, channels: Iterable[int]) -> Mapping[int, Sequence[UsagePoint]]:
+        """See the port."""
+        return self._histories.of(self._conn, channels)
+
+    def windows(self, channels: Ints) -> Windows:
+        """See the port."""
+        self._histories.of(self._conn, set(channels.tolist()))
+        return self._histories.windows(channels)
+
+    def evidence_of(self, channels: Ints, days: Ints) -> tuple[Sequence[Block], Points]:
+        """See the port."""
+        rows: list[Any] = []
+        for day in np.unique(days).tolist():
+            wanted = sorted(set(channels[days == day].tolist()))
+            rows.extend(self._evidence_rows(wanted, [day]))
+        return from_rows(rows)
+
+    def evidence(self, channels: Sequence[int], days: Sequence[int]) -> tuple[Sequence[Block], Points]:
+        """See the port."""
+        return from_rows(self._evidence_rows(channels, days))
+
+    def _evidence_rows(self, channels: Sequence[int], days: Sequence[int]) -> Sequence[Any]:
+        heard_until = {until for _, until in map(self._span, channels) if until is not None}
+        if not heard_until:
+            return []
+        known = [as_datetime(day) for day in days if day < max(heard_until)]
+        with self._conn.cursor(binary=True) as cur:
+            cur.execute(statement("evidence"), {"days": known, "channels": list(channels)}, prepare=True)
+            return cur.fetchall()
+
+    def _span(self, channel: int) -> tuple[int | None, int | None]:
+        return self._spans.get(channel, (None, None))
+
+    def edges(self, channels: Ints, days: Ints) -> tuple[Ints, Ints]:
+        """See the port."""
+        before, after = np.full(len(days), -1, np.int64), np.full(len(days), -1, np.int64)
+        for day in np.unique(days).tolist():
+            rows = np.flatnonzero(days == day)
+            wanted = channels[rows].tolist()
+            for numbers, name, beside in ((before, "ends_of_day", -1), (after, "starts_of_day", 1)):
+                neighbour = as_datetime(self._days.shift(day, beside))
+                found = dict(self._rows(name, day=neighbour, channels=wanted))
+                if found:
+                    numbers[rows] = [found.get(channel, -1) for channel in wanted]
+        return before, after
+
+    def point_days(self, channel: int, before: int, after: int) -> Sequence[int]:
+        """See the port."""
+        rows = self._rows("point_days", channel=channel, before=as_datetime(before), after=as_datetime(after))
+        return [day for (day,) in rows]
+
+    def channels_with_points(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[int]:
+        """See the port."""
+        span = {"first": as_datetime(days[0]), "last": as_datetime(days[-1])}
+        return frozenset(c for (c,) in self._rows("channels_with_points", channels=list(channels), **span))
+
+    def heard(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[Pair]:
+        """See the port."""
+        instants = [as_datetime(day) for day in days]
+        return frozenset(self._rows("heard", channels=list(channels), days=instants))
+
+    def keep_blocks(self, blocks: Iterable[Block]) -> None:
+        """See the port."""
+        told = [block for block in blocks if len(block)]
+        if told:
+            self._conn.execute(statement("make_incoming_evidence"))
+            with self._conn.cursor() as cur:
+                for block in told:
+                    copy_block(cur, block)
+                    self._widen(block.channel, block.day)
+                self._pour_evidence(cur)
+
+    def keep_points(self, points: Points, days: Ints) -> None:
+        """See the port."""
+        if len(points):
+            self._conn.execute(statement("make_incoming_evidence"))
+            with self._conn.cursor() as cur:
+                copy_points(cur, points, days)
+                self._widen(points.channel, days)
+                self._pour_evidence(cur)
+
+    def _pour_evidence(self, cur: Any) -> None:
+        cur.execute(statement("upsert_evidence"))
+        cur.execute("TRUNCATE incoming_evidence")
+
+    def _widen(self, channels: Ints, days: Ints) -> None:
+        """Move the bounds of the channels' evidence, a month at a time so that their rows rarely change."""
+        wider: dict[int, tuple[int, int]] = {}
+        for channel, day in zip(channels.tolist(), days.tolist(), strict=True):
+            first, until = self._spans.get(channel, (None, None))
+            if first is None or until is None or not first <= day < until:
+                first = day if first is None or day < first else first
+                until = day + _MONTH_S if until is None or day >= until else until
+                wider[channel] = self._spans[channel] = (first, until)
+        if wider:
+            spans = sorted(wider.items())
+            self._conn.execute(
+                statement("widen_channels"),
+                {
+                    "channels": [channel for channel, _ in spans],
+                    "from": [first for _, (first, _) in spans],
+                    "until": [until for _, (_, until) in spans],
+                },
+            )
+
+    def reading_days(self, points: Sequence[int], days: Sequence[int]) -> frozenset[Pair]:
+        """See the port."""
+        instants = [as_datetime(day) for day in days]
+        return frozenset(self._rows("reading_days", points=list(points), days=instants))
+
+    def keep_plain(self, plain: PlainDays) -> None:
+        """See the port."""
+        self._readings.keep_plain(plain)
+
+    def keep_readings(
+        self, point: UsagePoint, readings: Sequence[ReadingDay], withdrawn: Mapping[int, int]
+    ) -> None:
+        """See the port."""
+        self._readings.keep(point, readings, withdrawn)
+
+    def open_findings(self, points: Sequence[int], start: int, end: int) -> Mapping[int, Sequence[Stored]]:
+        """See the port."""
+        found: dict[int, list[Stored]] = {}
+        rows = self._rows(
+            "open_findings", points=list(points), start=as_datetime(start), end=as_datetime(end)
+        )
+        for point, *stored in rows:
+            found.setdefault(point, []).append(Stored(*stored))
+        return found
+
+    def settle_findings(self, point: UsagePoint, found: Sequence[Finding], stored: Iterable[Stored]) -> None:
+        """See the port."""
+        self._findings.settle(found, (one.finding_id for one in stored), usage_point=point.key)
+
+    def settle_channel_findings(self, channel: int, found: Sequence[Finding], gone: Iterable[str]) -> None:
+        """See the port."""
+        self._findings.settle(found, gone, channel_id=channel)
+
+    def parked(self, channels: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+        """See the port."""
+        rows = self._rows("parked", channels=list(channels))
+        return {channel: (start, end) for channel, start, end in rows}
+
+    def span_of_evidence(self, channel: int) -> tuple[int, int] | None:
+        """See the port."""
+        first, until = self._span(channel)
+        if first is None or until is None:
+            return None
+        days = [as_datetime(day) for day in self._days.between(first, until)]
+        start, last = self._row(statement("span_of_evidence"), channel=channel, days=days)
+        return None if start is None else (start, self._days.end_of(last))
+
+    def channel_key(self, channel: int) -> ChannelKey:
+        """See the port."""
+        if channel not in self._keys:
+            wanted = [*self._spans, channel]
+            self._keys = {c: (m, n) for c, m, n in self._rows("keys_of_channels", channels=wanted)}
+        return self._keys[channel]
+
+    def refuse(self, refusals: Sequence[Refusal]) -> None:
+        """See the port."""
+        self._findings.refuse(refusals)
+
+    def mark(self, pairs: Iterable[Pair]) -> None:
+        """See the port."""
+        self._marked.update(pairs)
+
+    def flush(self) -> None:
+        """See the port."""
+        ensure_partitions(self._conn, f"{SCHEMA}.reading_days", map(as_datetime, self._readings.days()))
+        old_before = self.clock().now - LIVE_S
+        changed = self._readings.write(self._conn)
+        name_readings(self._conn, changed, lambda day: self._days.end_of(day) < old_before)
+        name_findings(self._conn, self._findings.write(self._conn))
+        add_markers(self._conn, self._marked, old_before)
+        self._conn.execute(statement("hear"), {"received": self._received}, prepare=True)
+
+    def _rows(self, name: str, **values: Any) -> Sequence[Any]:
+        with self._conn.cursor(binary=True) as cur:
+            cur.execute(statement(name), values, prepare=True)
+            return cur.fetchall()
+
+    def _row(self, query: Any, **values: Any) -> Any:
+        return self._conn.execute(query, values).fetchone()
+
+
+def add_markers(conn: Connection[Any], pairs: Iterable[Pair], old_before: int) -> None:
+    """Mark (channel, day) pairs, old ones in the backlog lane."""
+    lanes: dict[int, list[tuple[int, datetime]]] = {LIVE: [], BACKLOG: []}
+    for channel, day in pairs:
+        lanes[BACKLOG if day + DAY_S < old_before else LIVE].append((channel, as_datetime(day)))
+    for lane, marked in lanes.items():
+        if marked:
+            Markers(SCHEMA).add(conn, marked, lane)

@@ -1,0 +1,130 @@
+"""Current rows of reading days and findings as records for the broker."""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from balance_chassis.outbox import OutboxRow, keys_by_topic
+from balance_chassis.publisher import Outgoing
+from balance_schemas import catalogue
+from balance_schemas.codec import Codec
+from psycopg import Connection
+from psycopg.rows import dict_row
+
+from balance_ingest.adapters import wire
+from balance_ingest.adapters.queries import statement
+from balance_ingest.domain.days import as_datetime
+
+MAX_VALUES = 40_000
+"""Values a message holds at most: about 256 KiB."""
+
+
+class Renderer:
+    """Renders the keys of outbox rows; `codec` takes raw timestamps."""
+
+    def __init__(self, codec: Codec) -> None:
+        """Take the codec."""
+        self._codec = codec
+
+    def __call__(self, conn: Connection[Any], rows: Sequence[OutboxRow]) -> Sequence[Outgoing]:
+        """Records of the keys as their rows stand now."""
+        outgoing: list[Outgoing] = []
+        for topic, keys in keys_by_topic(rows).items():
+            render = self._findings if topic == catalogue.FINDINGS else self._readings
+            outgoing.extend(render(conn, topic, keys))
+        return outgoing
+
+    def _findings(self, conn: Connection[Any], topic: str, keys: Sequence[str]) -> Iterator[Outgoing]:
+        with conn.cursor(binary=True, row_factory=dict_row) as cur:
+            cur.execute(statement("current_findings"), {"ids": list(keys)})
+            for row in cur:
+                value = wire.to_wire_finding(row)
+                yield self._outgoing(
+                    topic,
+                    value["finding_id"],
+                    wire.FINDING,
+                    value,
+                    f"{value['finding_id']}/{value['version']}",
+                )
+
+    def _readings(
+        self, conn: Connection[Any], topic: str, keys: Sequence[tuple[int, int]]
+    ) -> Iterator[Outgoing]:
+        clock_at = (conn.execute(statement("clock")).fetchone() or (0,))[0] * 1000
+        now = datetime.now(UTC)
+        partitions = catalogue.load().topics[topic].partitions
+        for (shard, algorithm), days in _by_shard(_current(conn, keys), partitions).items():
+            for part in _parts(days):
+                value = {
+                    "computed_at": int(now.timestamp() * 1000),
+                    "clock_at": clock_at,
+                    "algorithm_version": algorithm,
+                    "days": part,
+                }
+                first = part[0]
+                event = f"{first['usage_point_id']}/{first['day_start_at']}/{first['version']}/{len(part)}"
+                yield self._outgoing(topic, str(shard), wire.READINGS, value, event, shard)
+
+    def _outgoing(
+        self,
+        topic: str,
+        key: str,
+        record: str,
+        value: Mapping[str, Any],
+        event_id: str,
+        partition: int | None = None,
+    ) -> Outgoing:
+        headers = (
+            ("ce_specversion", "1.0"),
+            ("ce_id", event_id),
+            ("ce_source", "balance/ingest"),
+            ("ce_type", record),
+            ("ce_time", datetime.now(UTC).isoformat()),
+        )
+        return Outgoing(
+            topic,
+            key=key.encode(),
+            value=self._codec.encode(record, value),
+            partition=partition,
+            headers=[(name, text.encode()) for name, text in headers],
+        )
+
+
+Rows = Mapping[tuple[int, int], Sequence[dict[str, Any]]]
+
+
+def _current(conn: Connection[Any], keys: Sequence[tuple[int, int]]) -> Iterator[Sequence[Any]]:
+    by_day: dict[int, list[int]] = defaultdict(list)
+    for point, day in keys:
+        by_day[day].append(point)
+    with conn.cursor(binary=True) as cur:
+        for day, points in sorted(by_day.items()):
+            cur.execute(
+                statement("current_readings"), {"day": as_datetime(day), "points": points}, prepare=True
+            )
+            yield from cur
+
+
+def _by_shard(rows: Iterator[Sequence[Any]], partitions: int) -> Rows:
+    """Days by (shard of the usage point, algorithm version): all versions of a day go to one partition."""
+    found: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+    for *row, algorithm in rows:
+        shard = zlib.crc32(row[0].encode()) % partitions
+        found[shard, algorithm].append(wire.to_wire_reading_day(row))
+    return found
+
+
+def _parts(days: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    """Days cut into messages of a bearable size."""
+    first, values = 0, 0
+    for position, day in enumerate(days):
+        if values + len(day["values"]) > MAX_VALUES:
+            yield days[first:position]
+            first, values = position, 0
+        values += len(day["values"])
+    if first < len(days):
+        yield days[first:]

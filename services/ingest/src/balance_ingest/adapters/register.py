@@ -1,0 +1,171 @@
+"""The register's projection, and the silence that the clock makes: whoever changes these holds ASSETS
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from balance_kernel.quantity import Resource
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from balance_ingest.adapters.histories import from_row_usage_point, to_row_fittings, to_row_meters
+from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers, number_channels
+from balance_ingest.adapters.queries import statement
+from balance_ingest.domain.cutting import ChannelKey
+from balance_ingest.domain.days import DAY_S, Days, as_datetime
+from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
+from balance_ingest.ports import DescribedUsagePoint, Pair
+
+_REACH_S = 30 * DAY_S
+_WEEK = 7
+
+
+class PostgresRegister:
+    """Implements `ports.Register`."""
+
+    def __init__(self, pool: Pool, days: Days, now: Now) -> None:
+        """Take the pool, the metering days and the clock."""
+        self._pool = pool
+        self._days = days
+        self._now = now
+
+    def describe(self, points: Sequence[DescribedUsagePoint]) -> int:
+        """See the port."""
+        keys = sorted({channel.key for point in points for channel in point.channels})
+        with self._pool.connection() as conn:
+            numbers = number_channels(conn, keys) if keys else {}
+        with self._pool.connection() as conn:
+            conn.execute(statement("lock_assets_exclusive"))
+            held = self._held(conn, points)
+            marked: set[Pair] = set()
+            for point in points:
+                version, old = held.get(point.name, (-1, None))
+                if point.version > version:
+                    new = self._kept(conn, point, numbers)
+                    marked |= self._touched(conn, old, new)
+            received = conn.execute(statement("clock")).fetchone()
+            now = self._now() if self._now else (received or (0,))[0]
+            add_markers(conn, marked, now - LIVE_S)
+        return len(marked)
+
+    def _held(
+        self, conn: Connection[Any], points: Sequence[DescribedUsagePoint]
+    ) -> Mapping[str, tuple[int, UsagePoint]]:
+        rows = conn.execute(statement("lock_usage_points"), {"ids": [point.name for point in points]})
+        return {
+            name: (version, from_row_usage_point((key, name, resource, meters, fittings, None)))
+            for key, name, version, resource, meters, fittings in rows
+        }
+
+    def _kept(
+        self, conn: Connection[Any], point: DescribedUsagePoint, numbers: Mapping[ChannelKey, int]
+    ) -> UsagePoint:
+        fittings = tuple(
+            Fitting(numbers[channel.key], *channel.key, channel.fitted, channel.removed)
+            for channel in point.channels
+        )
+        row = {
+            "id": point.name,
+            "version": point.version,
+            "resource": Resource(point.resource).code,
+            "meters": Jsonb(to_row_meters(point.meters)),
+            "fittings": Jsonb(to_row_fittings(fittings)),
+        }
+        (key,) = conn.execute(statement("upsert_usage_point"), row).fetchone() or (0,)
+        channels = sorted({fitting.channel_id for fitting in fittings})
+        conn.execute(statement("relate_channels"), {"point": key, "channels": channels})
+        return UsagePoint(key, point.name, point.resource, point.meters, fittings)
+
+    def _touched(self, conn: Connection[Any], old: UsagePoint | None, new: UsagePoint) -> set[Pair]:
+        """Channel-days on which the two histories differ and something was heard, or was silent after."""
+        spans = list(changed_spans(old, new))
+        channels = {f.channel_id for history in (old, new) if history for f in history.fittings}
+        bounds = conn.execute(statement("spans_of_channels"), {"channels": sorted(channels)}).fetchall()
+        marked: set[Pair] = set()
+        for channel, first, until in bounds:
+            near = self._near(spans, first, until + _WEEK * DAY_S)
+            if not near:
+                # Whether anybody has it fitted may have changed all the same.
+                marked.add((channel, self._days.day_of(first)))
+                continue
+            heard = self._heard(conn, channel, near)
+            for start, end in spans:
+                marked.update((channel, day) for day in self._of_span(heard, start, end))
+            marked.add((channel, min(heard, default=self._days.day_of(first))))
+        return marked
+
+    def _near(self, spans: Iterable[tuple[int, int]], first: int, until: int) -> set[int]:
+        """Days in or around the spans, as far as evidence of the channel may bear on them."""
+        near: set[int] = set()
+        for start, end in spans:
+            from_, to = max(start - _REACH_S, first), min(end + _REACH_S, until)
+            near.update(self._days.between(from_, to))
+        return near
+
+    def _heard(self, conn: Connection[Any], channel: int, days: Iterable[int]) -> Sequence[int]:
+        instants = [as_datetime(day) for day in sorted(days)]
+        rows = conn.execute(statement("heard"), {"channels": [channel], "days": instants})
+        return sorted(day for _, day in rows)
+
+    def _of_span(self, heard: Sequence[int], start: int, end: int) -> Iterable[int]:
+        """Days heard of within a span and next to it, and the days of the span within a week of one."""
+        inside = [day for day in heard if start - DAY_S <= day <= end]
+        before = [day for day in heard if day < start - DAY_S][-1:]
+        after = [day for day in heard if day > end][:1]
+        silent = {
+            later
+            for day in (*inside, *before)
+            for later in self._days.between(day, day + (_WEEK + 1) * DAY_S)
+            if start - DAY_S <= later <= end
+        }
+        return {*inside, *before, *after, *silent}
+
+
+class PostgresSilence:
+    """Implements `ports.Silence`."""
+
+    def __init__(self, pool: Pool, days: Days, now: Now) -> None:
+        """Take the pool, the metering days and the clock."""
+        self._pool = pool
+        self._days = days
+        self._now = now
+
+    def sweep(self, grace_s: int, most_days: int) -> int:
+        """See the port."""
+        with self._pool.connection() as conn:
+            if not self._due(conn, grace_s, most_days):
+                return 0
+        with self._pool.connection() as conn:
+            conn.execute(statement("lock_assets_exclusive"))
+            due = self._due(conn, grace_s, most_days)
+            marked = {(channel, day) for day in due for channel in self._silent(conn, day)}
+            if due:
+                add_markers(conn, marked, self._clock(conn)[0] - LIVE_S)
+                conn.execute(statement("fall_due"), {"due": self._days.end_of(due[-1])})
+        return len(due)
+
+    def _clock(self, conn: Connection[Any]) -> tuple[int, int]:
+        received, due_before = conn.execute(statement("clock")).fetchone() or (0, 0)
+        return (self._now() if self._now else received), due_before
+
+    def _due(self, conn: Connection[Any], grace_s: int, most_days: int) -> Sequence[int]:
+        """Days that ended before the clock and grace and are not due yet, oldest first."""
+        now, due_before = self._clock(conn)
+        until = now - grace_s
+        if until < due_before + 23 * 3600:
+            return []
+        (first,) = conn.execute(statement("first_evidence")).fetchone() or (None,)
+        if first is None:
+            return []
+        start = max(due_before, self._days.day_of(first))
+        return [day for day in self._days.between(start, until) if self._days.end_of(day) <= until][
+            :most_days
+        ]
+
+    def _silent(self, conn: Connection[Any], day: int) -> Sequence[int]:
+        week = [as_datetime(self._days.shift(day, -back)) for back in range(1, _WEEK + 1)]
+        rows = conn.execute(statement("silent_channels"), {"week": week, "day": as_datetime(day)})
+        return [channel for (channel,) in rows]

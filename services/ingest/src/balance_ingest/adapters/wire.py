@@ -1,0 +1,197 @@
+"""Between the contract's records and the domain's values; instants on the wire are raw milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from balance_chassis.errors import BadRecord
+from balance_kernel.quantity import Quality, Resource
+
+from balance_ingest.domain.days import HOUR_S
+from balance_ingest.domain.findings import Severity
+from balance_ingest.domain.history import FOREVER, Meter
+from balance_ingest.domain.packets import (
+    ARCHIVED_RANK,
+    MAX_SEQUENCE,
+    Archive,
+    Element,
+    Packet,
+    Registers,
+    is_id,
+)
+from balance_ingest.ports import DescribedChannel, DescribedUsagePoint
+
+PACKET = "balance.v1.ConcentratorPacketReceived"
+USAGE_POINT = "balance.v1.UsagePointDescribed"
+BALANCE_GROUP = "balance.v1.BalanceGroupDescribed"
+READINGS = "balance.v1.ReadingDaysComputed"
+FINDING = "balance.v1.FindingChanged"
+
+_RANKS = {"CURRENT": 0, "ARCHIVED": ARCHIVED_RANK}
+_EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
+_LATEST = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp())
+_FITTED_FROM = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
+_RESOURCES = list(Resource)
+_QUALITIES = list(Quality)
+_MAX_WEIGHT = 10**9
+_MAX_REGISTER = 10**15
+
+
+def from_wire_packet(value: Mapping[str, Any]) -> Packet:
+    """A packet; raises BadRecord for one that cannot be placed (docs/domain.md §2.5)."""
+    _check_id("packet_id", value["packet_id"])
+    _check_id("concentrator_id", value["concentrator_id"])
+    sequence, received = value["sequence"], value["received_at"] // 1000
+    if not 0 <= sequence <= MAX_SEQUENCE:
+        raise BadRecord(
+            f"expected a sequence from 0 to 2^62 - 1, found {sequence}: let the edge number packets anew"
+        )
+    if not _EARLIEST <= received < _LATEST:
+        raise BadRecord(
+            f"expected received_at in the years 2000 to 2100, found {received} s after 1970; "
+            "set the clock of the edge"
+        )
+    return Packet(
+        packet_id=value["packet_id"],
+        concentrator_id=value["concentrator_id"],
+        sequence=sequence,
+        received=received,
+        archives=[_archive(archive) for archive in value["archives"]],
+        registers=[_registers(registers) for registers in value["registers"]],
+    )
+
+
+def _archive(value: Mapping[str, Any]) -> Archive:
+    return Archive(
+        value["module_id"],
+        value["channel"],
+        _RANKS.get(value["kind"]),
+        value["start_at"] // 1000,
+        value["step_s"],
+        value["values"],
+        value["missing"],
+        value["register_start"],
+        value["register_end"],
+    )
+
+
+def _registers(value: Mapping[str, Any]) -> Registers:
+    return Registers(
+        value["module_id"],
+        value["channel"],
+        value["start_at"] // 1000,
+        value["offsets_s"],
+        value["values"],
+    )
+
+
+def _check_id(field: str, text: str) -> None:
+    if not is_id(text):
+        raise BadRecord(
+            f"expected {field} of 1 to 64 characters, found {len(text)}: correct it where it is set"
+        )
+
+
+def from_wire_usage_point(value: Mapping[str, Any]) -> DescribedUsagePoint:
+    """A described usage point; raises BadRecord for what cannot be one."""
+    name = value["usage_point_id"]
+    _check_id("usage_point_id", name)
+    _check_range("version", value["version"], 0, 2**63 - 1)
+    deleted = value["state"] == "DELETED"
+    meters = () if deleted else tuple(sorted(map(_meter, value["meters"]), key=lambda m: m.fitted))
+    channels = () if deleted else tuple(sorted(map(_channel, value["channels"]), key=lambda c: c.fitted))
+    return DescribedUsagePoint(name, value["version"], Resource(value["resource"]), meters, channels)
+
+
+def _meter(value: Mapping[str, Any]) -> Meter:
+    _check_range("pulse_weight", value["pulse_weight"], 1, _MAX_WEIGHT)
+    _check_range("register_digits", value["register_digits"], 1, 15)
+    _check_range("q_max", value["q_max"], 0, _MAX_REGISTER)
+    for field in ("initial_register", "final_register"):
+        if value[field] is not None:
+            _check_range(field, value[field], 0, _MAX_REGISTER)
+    return Meter(
+        fitted=_instant("fitted_at", value["fitted_at"]),
+        removed=_end("removed_at", value["removed_at"]),
+        weight=value["pulse_weight"],
+        digits=value["register_digits"],
+        q_max=value["q_max"],
+        initial=value["initial_register"],
+        final=value["final_register"],
+    )
+
+
+def _channel(value: Mapping[str, Any]) -> DescribedChannel:
+    _check_id("module_id", value["module_id"])
+    _check_range("channel", value["channel"], 0, 15)
+    return DescribedChannel(
+        key=(value["module_id"], value["channel"]),
+        fitted=_instant("fitted_at", value["fitted_at"]),
+        removed=_end("removed_at", value["removed_at"]),
+    )
+
+
+def _instant(field: str, milliseconds: int) -> int:
+    _check_range(field, milliseconds // 1000, _FITTED_FROM, _LATEST)
+    return int(milliseconds // 1000)
+
+
+def _end(field: str, milliseconds: int | None) -> int:
+    return FOREVER if milliseconds is None else _instant(field, milliseconds)
+
+
+def _check_range(field: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise BadRecord(
+            f"expected {field} from {least} to {most}, found {number}: correct it in the register"
+        )
+
+
+def to_json_element(element: Element) -> dict[str, Any]:
+    """A refused element as it came, for a jsonb column, which holds no NUL."""
+    held = element._asdict() | {"module_id": element.module_id.replace("\x00", "\ufffd")}
+    if isinstance(element, Archive):
+        held["rank"] = None if element.rank is None else int(element.rank > 0)
+    return held
+
+
+def to_wire_reading_day(row: Sequence[Any]) -> dict[str, Any]:
+    """A ReadingDay of (usage_point_id, resource, day, version, values, qualities)."""
+    name, resource, day, version, values, qualities = row
+    return {
+        "usage_point_id": name,
+        "resource": _RESOURCES[resource],
+        "unit": _RESOURCES[resource].unit,
+        "day_start_at": day * 1000,
+        "step_s": HOUR_S,
+        "version": version,
+        "values": values,
+        "qualities": [_QUALITIES[code] for code in qualities] if qualities else [],
+    }
+
+
+def to_wire_finding(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A FindingChanged of a row of `ingest.findings`."""
+    return {
+        "finding_id": row["finding_id"],
+        "version": row["version"],
+        "state": "OPEN" if row["open"] else "WITHDRAWN",
+        "rule": row["rule"],
+        "severity": Severity(row["severity"]).name,
+        "usage_point_id": row["usage_point_id"],
+        "module_id": row["module_id"],
+        "channel": row["channel"],
+        "concentrator_id": row["concentrator_id"],
+        "interval_start_at": _milliseconds(row["interval_start"]),
+        "interval_end_at": _milliseconds(row["interval_end"]),
+        "expected": row["expected"],
+        "found": row["found"],
+        "message": row["message"],
+        "changed_at": _milliseconds(row["changed_at"]),
+    }
+
+
+def _milliseconds(instant: datetime) -> int:
+    return int(instant.timestamp() * 1000)

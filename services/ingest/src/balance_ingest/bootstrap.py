@@ -1,0 +1,156 @@
+"""Puts the service together: the only module that names concrete adapters. Nothing connects at import."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from balance_chassis.kafka import Record, make_producer
+from balance_chassis.lifecycle import Process, Runnable
+from balance_chassis.migrations import migrate as migrate_schema
+from balance_chassis.postgres import make_pool
+from balance_chassis.publisher import Publisher
+from balance_chassis.settings import RegistrySettings
+from balance_chassis.sink import Sink
+from balance_chassis.worker import Worker
+from balance_schemas import catalogue, codec, registry
+
+from balance_ingest import handlers
+from balance_ingest.adapters.outcomes import SCHEMA
+from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
+from balance_ingest.adapters.publishing import Renderer
+from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.domain.days import Days
+from balance_ingest.domain.packets import Packet
+from balance_ingest.entrypoints import kafka
+from balance_ingest.metrics import IngestMetrics
+from balance_ingest.ports import DescribedUsagePoint
+from balance_ingest.settings import IngestSettings
+
+SERVICE = "ingest"
+_DESCRIPTIONS_A_BATCH = 500
+
+
+def migrate(settings: IngestSettings) -> Sequence[str]:
+    """Bring the schema up to date; gives the names of what was applied."""
+    installation = settings.installation
+    return migrate_schema(installation.postgres.dsn, SCHEMA, "balance_ingest", installation.calendar)
+
+
+class Assembly:
+    """Makes the runnables of each role for one process."""
+
+    def __init__(self, settings: IngestSettings, process: Process) -> None:
+        """Open the pool and find the schema ids."""
+        self._settings = settings
+        self._process = process
+        self._metrics = IngestMetrics(process.metrics.registry)
+        self._pool: Pool = make_pool(settings.installation.postgres, SERVICE)
+        process.closing.callback(self._pool.close)
+        self._codec = _codec(settings.installation.registry)
+        self._rules = handlers.Rules(Days(settings.installation.calendar), settings.limits, settings.grace_s)
+        self._now: Now = None if settings.installation.clock == "packets" else lambda: int(time.time())
+
+    def live(self) -> Sequence[Runnable]:
+        """The sink of today's packets."""
+        return [self._packets(catalogue.PACKETS, kafka.PACKETS_GROUP)]
+
+    def backlog(self) -> Sequence[Runnable]:
+        """The sink of packets of concentrators back from the dark."""
+        return [self._packets(catalogue.PACKETS_BACKLOG, kafka.PACKETS_BACKLOG_GROUP)]
+
+    def worker(self) -> Sequence[Runnable]:
+        """Computes marked days, publishes, and keeps the register; one process an installation."""
+        metrics = self._process.metrics
+        recomputing = handlers.Recomputing(self._store(), self._rules, self._settings.days_a_transaction)
+        sweep = handlers.Sweep(PostgresSilence(self._pool, self._rules.days, self._now), self._rules)
+        kafka_settings = self._settings.installation.kafka
+        return [
+            Publisher(
+                self._pool,
+                SCHEMA,
+                make_producer(kafka_settings),
+                Renderer(self._codec),
+                kafka=kafka_settings,
+                metrics=metrics,
+            ),
+            Worker("reading-days", recomputing.step, metrics=metrics),
+            Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
+            self._assets(),
+        ]
+
+    def _store(self) -> PostgresStore:
+        return PostgresStore(self._pool, self._rules.days, self._now)
+
+    def _packets(self, topic: str, group: str) -> Sink[Packet]:
+        store, calendar = self._store(), self._settings.installation.calendar
+
+        def decode(record: Record) -> Packet:
+            return kafka.decode_packet(self._codec, calendar, record.value)
+
+        def handle(packets: Sequence[Packet]) -> None:
+            self._metrics.handled(handlers.handle_packets(packets, store, self._rules))
+
+        return Sink(
+            topics=[topic],
+            group=group,
+            kafka=self._settings.installation.kafka,
+            decode=decode,
+            handle=handle,
+            metrics=self._process.metrics,
+            weight=lambda packet: packet.weight,
+            max_weight=self._settings.days_a_batch,
+            version=self._process.version,
+        )
+
+    def _assets(self) -> Sink[kafka.Asset]:
+        register = PostgresRegister(self._pool, self._rules.days, self._now)
+        calendar = self._settings.installation.calendar
+
+        def decode(record: Record) -> kafka.Asset:
+            return kafka.decode_asset(self._codec, calendar, record.value)
+
+        def handle(assets: Sequence[kafka.Asset]) -> None:
+            described = [asset for asset in assets if isinstance(asset, DescribedUsagePoint)]
+            self._metrics.days_marked.inc(handlers.handle_usage_points(described, register))
+
+        return Sink(
+            topics=[catalogue.ASSETS],
+            group=kafka.ASSETS_GROUP,
+            kafka=self._settings.installation.kafka,
+            decode=decode,
+            handle=handle,
+            metrics=self._process.metrics,
+            max_weight=_DESCRIPTIONS_A_BATCH,
+            version=self._process.version,
+        )
+
+
+ROLES: dict[str, Callable[[Assembly], Sequence[Runnable]]] = {
+    "live": Assembly.live,
+    "backlog": Assembly.backlog,
+    "worker": Assembly.worker,
+}
+
+
+def build(settings: IngestSettings, role: str) -> Callable[[Process], Sequence[Runnable]]:
+    """What `run_process` calls to make the runnables of a role. Raises KeyError for an unknown role."""
+    make = ROLES[role]
+    return lambda process: make(Assembly(settings, process))
+
+
+def _codec(settings: RegistrySettings) -> codec.Codec:
+    """Ids from the registry, kept in the file; from the file while the registry is away."""
+    try:
+        ids = registry.resolve(
+            settings.url,
+            (settings.username, settings.password or "") if settings.username else None,
+        )
+    except registry.RegistryError:
+        if settings.schema_ids is None or not settings.schema_ids.exists():
+            raise
+        ids = codec.load_ids(settings.schema_ids)
+    else:
+        if settings.schema_ids is not None:
+            codec.save_ids(settings.schema_ids, ids)
+    return codec.Codec(ids, raw_timestamps=True)

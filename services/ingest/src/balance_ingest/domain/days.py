@@ -1,0 +1,80 @@
+"""Metering days in epoch seconds, for arrays (docs/domain.md §1.1, §1.5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from functools import cached_property
+
+import numpy as np
+from balance_kernel.calendar import Calendar
+from numpy.typing import NDArray
+
+HOUR_S = 3600
+DAY_S = 86_400
+_FIRST = datetime(1995, 1, 1, tzinfo=UTC)
+_LAST = datetime(2103, 1, 1, tzinfo=UTC)
+
+Ints = NDArray[np.int64]
+
+
+class Days:
+    """All metering days that evidence may lie in. An instant is an int of seconds since 1970, UTC.
+
+    A day is named by its start. Evidence lies within 1,100 days of a receipt in 2000 … 2100 (§2.5), so the
+    days from 1995 to 2103 are all there are.
+    """
+
+    def __init__(self, calendar: Calendar) -> None:
+        """Take the days of this calendar."""
+        self.calendar = calendar
+
+    @cached_property
+    def starts(self) -> Ints:
+        """Start of every day, rising."""
+        first, last = self.calendar.date_of(_FIRST).toordinal(), self.calendar.date_of(_LAST).toordinal()
+        starts = (self.calendar.start_of(date.fromordinal(n)) for n in range(first, last + 1))
+        return np.fromiter((int(start.timestamp()) for start in starts), np.int64)
+
+    @cached_property
+    def hours_by_start(self) -> dict[int, int]:
+        """Hours (23, 24 or 25) of every day, by its start."""
+        hours = np.diff(self.starts) // HOUR_S
+        return dict(zip(self.starts[:-1].tolist(), hours.tolist(), strict=True))
+
+    def index(self, instant: int) -> int:
+        """Position in `starts` of the day that holds an instant."""
+        return int(np.searchsorted(self.starts, instant, side="right")) - 1
+
+    def day_of(self, instant: int) -> int:
+        """Start of the day that holds an instant."""
+        return int(self.starts[self.index(instant)])
+
+    def days_of(self, instants: Ints) -> Ints:
+        """Start of the day of each instant."""
+        found: Ints = self.starts[np.searchsorted(self.starts, instants, side="right") - 1]
+        return found
+
+    def shift(self, day: int, days: int) -> int:
+        """Start of the day so many days after (or before) a day."""
+        return int(self.starts[self.index(day) + days])
+
+    def shifted(self, days: Ints, by: int) -> Ints:
+        """Start of the day so many days after each day."""
+        found: Ints = self.starts[np.searchsorted(self.starts, days) + by]
+        return found
+
+    def end_of(self, day: int) -> int:
+        """End of a day, the start of the next."""
+        return self.shift(day, 1)
+
+    def between(self, start: int, end: int) -> list[int]:
+        """Days that overlap [start, end)."""
+        if end <= start:
+            return []
+        found: list[int] = self.starts[self.index(start) : self.index(end - 1) + 1].tolist()
+        return found
+
+
+def as_datetime(instant: int) -> datetime:
+    """Aware datetime of an instant in seconds."""
+    return datetime.fromtimestamp(instant, UTC)

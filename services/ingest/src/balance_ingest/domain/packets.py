@@ -1,0 +1,74 @@
+"""What a concentrator delivers, as the domain takes it. Instants are seconds since 1970 (docs/domain.md
+§1.5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+ARCHIVED_RANK = 1 << 62
+"""Added to the sequence: the greater revision wins, and any ARCHIVED is greater than any CURRENT (§2.1)."""
+
+MAX_SEQUENCE = (1 << 62) - 1
+MAX_ID_LENGTH = 64
+
+
+class Archive(NamedTuple):
+    """A run of successive intervals of one channel. `rank` is 0, ARCHIVED_RANK, or None when the kind is not
+    known.
+    """
+
+    module_id: str
+    channel: int
+    rank: int | None
+    start: int
+    step: int
+    values: Sequence[int]
+    missing: Sequence[int] = ()
+    register_start: int | None = None
+    register_end: int | None = None
+
+    @property
+    def end(self) -> int:
+        """Where its last interval ends."""
+        return self.start + self.step * len(self.values)
+
+
+class Registers(NamedTuple):
+    """Register readings of one channel at irregular instants."""
+
+    module_id: str
+    channel: int
+    start: int
+    offsets: Sequence[int]
+    values: Sequence[int]
+
+
+Element = Archive | Registers
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One delivery. `sequence` is within 0 … 2^62 − 1 and the ids are 1 to 64 characters: others never get
+    here.
+    """
+
+    packet_id: str
+    concentrator_id: str
+    sequence: int
+    received: int
+    archives: Sequence[Archive] = ()
+    registers: Sequence[Registers] = ()
+
+    @property
+    def weight(self) -> int:
+        """About how many channel-days it holds."""
+        days = sum(1 + len(a.values) * max(a.step, 0) // 86_400 for a in self.archives)
+        return max(1, days + sum(1 + len(r.values) // 24 for r in self.registers))
+
+
+def is_id(text: str) -> bool:
+    """Whether a text may be an identifier: 1 to 64 characters, and none that a database cannot hold."""
+    return 0 < len(text) <= MAX_ID_LENGTH and "\x00" not in text

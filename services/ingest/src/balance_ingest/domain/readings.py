@@ -1,0 +1,193 @@
+"""Readings and findings of a usage point over some days: a pure function of evidence and history
+(docs/domain.md §3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balance_ingest.domain import wording
+from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
+from balance_ingest.domain.continuity import EdgeJump, edge_jumps
+from balance_ingest.domain.days import Days
+from balance_ingest.domain.findings import Finding
+from balance_ingest.domain.from_steps import fill_hours
+from balance_ingest.domain.history import Fitting, UsagePoint
+from balance_ingest.domain.intervals import high, hour_values, hours_from_intervals
+from balance_ingest.domain.runs import INTERVAL_GAP_S, Jump, two_devices
+from balance_ingest.domain.sheet import MISSING, VALID, ReadingDay, Sheet, stretches
+from balance_ingest.domain.silence import missing_day, missing_hours
+from balance_ingest.domain.steps import Steps, steps_of
+from balance_ingest.domain.sums import sum_check
+
+ALGORITHM_VERSION = 1
+"""Raised with every change of a rule that changes readings."""
+
+REACH_DAYS = 30
+"""How far from a day evidence may lie that its hours depend on, runs of two devices aside (their extent is
+told).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """Readings and findings of successive days. `runs` are the spans of all runs of two devices in the
+    evidence seen.
+    """
+
+    days: Sequence[int]
+    readings: Sequence[ReadingDay]
+    findings: Sequence[Finding]
+    runs: Sequence[tuple[int, int]]
+
+
+def compute(
+    point: UsagePoint,
+    days: Sequence[int],
+    evidence: Mapping[int, ChannelEvidence],
+    calendar: Days,
+    due_before: int,
+) -> Computed:
+    """Readings of successive days, and the findings that begin in them.
+
+    `evidence` holds each fitted channel's evidence from REACH_DAYS before the first day to REACH_DAYS after
+    the last (a day on either side where registers and jumps play no part). Days that end by `due_before`
+    must have been heard of.
+    """
+    sheet = Sheet(point, days, calendar)
+    findings: list[Finding] = []
+    runs: list[tuple[int, int]] = []
+    for fitting in point.fittings:
+        seen = evidence.get(fitting.channel_id, NO_EVIDENCE)
+        part = _Part(sheet, fitting, seen, calendar)
+        findings.extend(part.findings())
+        runs.extend(part.runs)
+    readings = list(sheet.reading_days())
+    findings.extend(_silence(sheet, evidence, calendar, due_before, {reading.day for reading in readings}))
+    mine = [f for f in findings if sheet.start <= f.start < sheet.end]
+    return Computed(days, readings, mine, runs)
+
+
+def _silence(
+    sheet: Sheet,
+    evidence: Mapping[int, ChannelEvidence],
+    calendar: Days,
+    due_before: int,
+    read: set[int],
+) -> Iterator[Finding]:
+    quality = sheet.settled()
+    for day in sheet.days:
+        end = calendar.end_of(day)
+        fittings = [f for f in sheet.point.fittings if f.overlaps(day, end)]
+        if any(evidence.get(f.channel_id, NO_EVIDENCE).has_any(day, end) for f in fittings):
+            hours = sheet.hours_in(day, end)
+            missing = (quality[hours] == MISSING) & sheet.covered[hours]
+            if missing.any():
+                yield missing_hours(sheet.point, day, end, np.flatnonzero(missing).tolist())
+        elif end <= due_before and day not in read:
+            week = calendar.shift(day, -7)
+            for fitting in fittings:
+                heard = evidence.get(fitting.channel_id, NO_EVIDENCE)
+                if fitting.contains(day, end) and heard.has_any_between(week, day):
+                    yield missing_day(sheet.point, fitting, day, end)
+                    break
+
+
+class _Part:
+    """What one fitting of a channel gives to a sheet."""
+
+    def __init__(self, sheet: Sheet, fitting: Fitting, evidence: ChannelEvidence, calendar: Days) -> None:
+        self._sheet = sheet
+        self._point = sheet.point
+        self._fitting = fitting
+        self._evidence = evidence
+        self._calendar = calendar
+        self.runs: list[tuple[int, int]] = []
+
+    def findings(self) -> Iterator[Finding]:
+        """Fill the sheet; what was found on the way."""
+        fitting, sheet = self._fitting, self._sheet
+        if not (self._evidence.days or self._evidence.instants):
+            return
+        steps = Steps([], []) if fitting.number == 0 else steps_of(self._point, fitting, self._evidence)
+        for day in sheet.days:
+            end = self._calendar.end_of(day)
+            if not fitting.overlaps(day, end):
+                continue
+            if self._evidence.has_intervals(day):
+                yield from self._interval_day(day, end)
+            else:
+                self._register_day(steps, day, end)
+        if fitting.number:
+            yield from self._steps_told(steps)
+            yield from self._edges()
+
+    def _interval_day(self, day: int, end: int) -> Iterator[Finding]:
+        sheet, fitting = self._sheet, self._fitting
+        hours = sheet.hours_in(day, end)
+        counts = hours_from_intervals(self._evidence.days[day].steps, hours.stop - hours.start)
+        mine = sheet.read_by(fitting, hours)
+        thermometer = fitting.number == 0
+        weight = sheet.by_meter(hours, "weight")
+        values = hour_values(counts, weight, thermometer)
+        here = mine & counts.there
+        sheet.value[hours] = np.where(here, values, sheet.value[hours])
+        sheet.quality[hours] = np.where(here, VALID, sheet.quality[hours])
+        faults = {"conflict": counts.conflict & here}
+        if not thermometer:
+            faults["negative"] = counts.negative & here
+            faults["high"] = high(values, weight, sheet.by_meter(hours, "q_max")) & here & ~counts.conflict
+        for kind, flags in faults.items():
+            sheet.suspect[hours] |= flags
+            for first, after in stretches(flags):
+                shown = slice(hours.start + first, hours.start + after)
+                yield wording.hours_fault(kind, sheet, fitting, shown, values[first:after])
+        if not thermometer:
+            yield from self._sums(day, hours)
+
+    def _sums(self, day: int, hours: slice) -> Iterator[Finding]:
+        for fault in sum_check(self._point, self._evidence, day, hours.stop - hours.start):
+            touched = self._sheet.hours_in(fault.start, fault.end)
+            mine = self._sheet.read_by(self._fitting, touched)
+            if mine.any():
+                self._sheet.suspect[touched] |= mine & fault.quarantines
+                yield wording.sum_fault(self._point, self._fitting, fault)
+
+    def _register_day(self, steps: Steps, day: int, end: int) -> None:
+        sheet = self._sheet
+        hours = sheet.hours_in(day, end)
+        mine = sheet.read_by(self._fitting, hours)
+        if mine.any():
+            fill_hours(sheet, steps.steps, day, hours, mine)
+
+    def _steps_told(self, steps: Steps) -> Iterator[Finding]:
+        """Findings of steps and of runs among them (§3.6, §3.7)."""
+        for step in steps.steps:
+            if step.tells:
+                yield wording.step_fault(self._point, self._fitting, step)
+        for first, last in steps.runs:
+            span = steps.steps[first].start, steps.steps[last].end
+            self.runs.append(span)
+            sizes = [s.size for s in steps.steps[first : last + 1] if s.is_jump]
+            yield wording.two_devices(self._point, self._fitting, "registers", *span, sizes)
+
+    def _edges(self) -> Iterator[Finding]:
+        jumps: list[EdgeJump] = list(edge_jumps(self._point, self._fitting, self._evidence, self._calendar))
+        for jump in jumps:
+            yield wording.edge_fault(self._point, self._fitting, jump)
+        for run in two_devices([Jump(jump.day, jump.size) for jump in jumps], INTERVAL_GAP_S):
+            first, last = jumps[run[0]].day, jumps[run[-1]].day
+            self.runs.append((first, last))
+            self._quarantine(first, last)
+            sizes = [jumps[position].size for position in run]
+            yield wording.two_devices(self._point, self._fitting, "edges", first, last, sizes)
+
+    def _quarantine(self, first: int, last: int) -> None:
+        """Days from the first jump of a run to its last are SUSPECT whole, however their hours come
+        (§3.6).
+        """
+        hours = self._sheet.hours_in(first, last)
+        self._sheet.suspect[hours] |= self._sheet.read_by(self._fitting, hours)

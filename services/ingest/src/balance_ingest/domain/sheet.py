@@ -1,0 +1,112 @@
+"""A sheet of hours: what is being made of a usage point's evidence over successive days (docs/domain.md
+§3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from balance_kernel.quantity import Quality
+from numpy.typing import NDArray
+
+from balance_ingest.domain.days import HOUR_S, Days, Ints
+from balance_ingest.domain.history import Fitting, UsagePoint
+from balance_ingest.domain.join import Bools
+
+VALID = Quality.VALID.code
+ESTIMATED = Quality.ESTIMATED.code
+SUSPECT = Quality.SUSPECT.code
+MISSING = Quality.MISSING.code
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingDay:
+    """One metering day of a usage point: a value (base units) or None by hour, and a quality code by hour.
+
+    A day all of whose hours are MISSING is no reading day; it is never made.
+    """
+
+    day: int
+    values: Sequence[int | None]
+    qualities: Sequence[int]
+
+
+class Sheet:
+    """Hours of the successive days of `days`, as arrays; hours without channel or meter stay MISSING."""
+
+    def __init__(self, point: UsagePoint, days: Sequence[int], calendar: Days) -> None:
+        """Lay out the hours and what is fitted in each."""
+        self.point = point
+        self.days = days
+        self.start = days[0]
+        self.end = calendar.end_of(days[-1])
+        hours = (self.end - self.start) // HOUR_S
+        self.hour = self.start + HOUR_S * np.arange(hours, dtype=np.int64)
+        self.meter = self._meters()
+        self.fitting = self._fittings()
+        self.value = np.zeros(hours, np.int64)
+        self.quality = np.full(hours, MISSING, np.int16)
+        self.suspect = np.zeros(hours, bool)
+
+    def _meters(self) -> Ints:
+        found = np.full(len(self.hour), -1, np.int64)
+        for index, meter in enumerate(self.point.meters):
+            found[(meter.fitted <= self.hour) & (self.hour < meter.removed)] = index
+        return found
+
+    def _fittings(self) -> Ints:
+        found = np.full(len(self.hour), -1, np.int64)
+        for index, fitting in enumerate(self.point.fittings):
+            found[(fitting.fitted <= self.hour) & (self.hour + HOUR_S <= fitting.removed)] = index
+        return found
+
+    def hours_in(self, start: int, end: int) -> slice:
+        """Positions of the hours that a span touches."""
+        first = max(0, (start - self.start) // HOUR_S)
+        after = min(len(self.hour), -((self.start - end) // HOUR_S))
+        return slice(first, max(first, after))
+
+    def read_by(self, fitting: Fitting, hours: slice) -> Bools:
+        """Which of some hours a fitting reads, with a meter there."""
+        index = self.point.fittings.index(fitting)
+        found: Bools = (self.fitting[hours] == index) & (self.meter[hours] >= 0)
+        return found
+
+    def by_meter(self, hours: slice, field: str) -> Ints:
+        """A number of the meter of each hour; 0 without one."""
+        numbers = np.array([*(getattr(meter, field) for meter in self.point.meters), 0], np.int64)
+        found: Ints = numbers[self.meter[hours]]
+        return found
+
+    @property
+    def covered(self) -> Bools:
+        """Hours with a channel and a meter."""
+        found: Bools = (self.fitting >= 0) & (self.meter >= 0)
+        return found
+
+    def settled(self) -> NDArray[np.int16]:
+        """Quality of each hour: MISSING without fittings; else SUSPECT goes before all."""
+        settled = np.where(self.suspect, np.int16(SUSPECT), self.quality)
+        return np.where(self.covered, settled, np.int16(MISSING))
+
+    def reading_days(self) -> Iterator[ReadingDay]:
+        """The days that have more than MISSING hours."""
+        quality = self.settled()
+        for day, after in zip(self.days, (*self.days[1:], self.end), strict=True):
+            hours = self.hours_in(day, after)
+            qualities = quality[hours].tolist()
+            if any(code != MISSING for code in qualities):
+                values = self.value[hours].tolist()
+                yield ReadingDay(
+                    day,
+                    [v if q in (VALID, ESTIMATED) else None for v, q in zip(values, qualities, strict=True)],
+                    qualities,
+                )
+
+
+def stretches(flags: Bools) -> Iterator[tuple[int, int]]:
+    """Successive true positions as (first, one after the last)."""
+    edges = np.flatnonzero(np.diff(np.r_[False, flags, False].astype(np.int8)))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

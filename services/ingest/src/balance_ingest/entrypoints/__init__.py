@@ -1,0 +1,1 @@
+"""From wire to handler, and nothing else."""

@@ -1,0 +1,63 @@
+"""What each consumer group of this service makes of a record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from balance_chassis.errors import BadRecord
+from balance_kernel.calendar import Calendar
+from balance_schemas.codec import Codec, Undecodable
+
+from balance_ingest.adapters import wire
+from balance_ingest.domain.packets import Packet
+from balance_ingest.ports import DescribedUsagePoint
+
+PACKETS_GROUP = "ingest-packets"
+PACKETS_BACKLOG_GROUP = "ingest-packets-backlog"
+ASSETS_GROUP = "ingest-assets"
+
+NOT_OURS = "a balance group, which ingest does not read"
+"""What `decode_asset` makes of a record of the register that says nothing about readings."""
+
+Asset = DescribedUsagePoint | str
+
+
+def decode_packet(codec: Codec, _calendar: Calendar, data: bytes | None) -> Packet:
+    """A packet of framed bytes; `codec` gives raw timestamps. Raises BadRecord."""
+    name, value = _decoded(codec, data)
+    if name != wire.PACKET:
+        raise BadRecord(f"expected {wire.PACKET}, found {name}: written to the wrong topic")
+    return wire.from_wire_packet(value)
+
+
+def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset:
+    """A usage point of framed bytes, or NOT_OURS, as is a tombstone. Raises BadRecord."""
+    if data is None:
+        return NOT_OURS
+    name, value = _decoded(codec, data)
+    if name == wire.USAGE_POINT:
+        return wire.from_wire_usage_point(value)
+    if name == wire.BALANCE_GROUP:
+        return NOT_OURS
+    raise BadRecord(
+        f"expected {wire.USAGE_POINT} or {wire.BALANCE_GROUP}, found {name}: written to the wrong topic"
+    )
+
+
+Decode = Callable[[Codec, Calendar, bytes | None], object]
+
+CONSUMERS: Mapping[str, Decode] = {
+    PACKETS_GROUP: decode_packet,
+    PACKETS_BACKLOG_GROUP: decode_packet,
+    ASSETS_GROUP: decode_asset,
+}
+"""By consumer group of the catalogue: framed bytes to what its handler takes."""
+
+
+def _decoded(codec: Codec, data: bytes | None) -> tuple[str, Mapping[str, object]]:
+    if data is None:
+        raise BadRecord("expected a record, found a tombstone: this topic is not compacted")
+    try:
+        return codec.decode(data)
+    except Undecodable as error:
+        raise BadRecord(error.reason) from error

@@ -1,0 +1,88 @@
+"""One function per message: (messages, ports) → outcome. Also the two steps of the worker."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from balance_ingest.computing import Touched, compute_days, settle_parked
+from balance_ingest.domain.cutting import Harvest, harvest
+from balance_ingest.domain.days import Days
+from balance_ingest.domain.packets import Packet
+from balance_ingest.domain.screening import Limits
+from balance_ingest.ports import DescribedUsagePoint, Register, Silence, Store
+from balance_ingest.storing import join_evidence
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the rules take from settings: the calendar, limits of screening, when silence counts."""
+
+    days: Days
+    limits: Limits = field(default_factory=Limits)
+    grace_s: int = 36 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch came to: channel-days touched, of these plain ones, elements refused."""
+
+    touched: int
+    plain: int
+    refused: int
+
+
+def handle_packets(packets: Sequence[Packet], store: Store, rules: Rules) -> Outcome:
+    """Join the evidence of some packets and compute the readings it touches, in one transaction."""
+    found: Harvest = harvest(packets, rules.days, rules.limits)
+    with store.sinking(found.channels, found.days(rules.days)) as (work, ids):
+        work.hear(found.received)
+        blocks = [block.keyed(ids).folded() for block in found.blocks]
+        touched = join_evidence(work, blocks, found.points.keyed(ids).folded(), rules.days)
+        plain = compute_days(work, touched, rules.days)
+        settle_parked(work, touched, rules.days)
+        work.refuse(found.refusals)
+        work.flush()
+    return Outcome(len(touched.pairs), plain, len(found.refusals))
+
+
+def handle_usage_points(described: Sequence[DescribedUsagePoint], register: Register) -> int:
+    """Keep the greatest version of each usage point; gives how many days were marked to be computed again."""
+    newest: dict[str, DescribedUsagePoint] = {}
+    for one in described:
+        if one.name not in newest or newest[one.name].version < one.version:
+            newest[one.name] = one
+    return register.describe([newest[name] for name in sorted(newest)]) if newest else 0
+
+
+@dataclass(frozen=True)
+class Recomputing:
+    """The worker's step: marked days, newest first."""
+
+    store: Store
+    rules: Rules
+    days_a_transaction: int = 400
+
+    def step(self) -> int:
+        """Compute some marked days; gives how many, 0 when none is due."""
+        with self.store.working(self.days_a_transaction) as (work, pairs):
+            touched = Touched.by_marks(pairs)
+            compute_days(work, touched, self.rules.days)
+            settle_parked(work, touched, self.rules.days)
+            work.flush()
+        return len(pairs)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The worker's other step: days fall due as the clock passes their end and grace (docs/domain.md
+    §3.8).
+    """
+
+    silence: Silence
+    rules: Rules
+    days_a_transaction: int = 31
+
+    def step(self) -> int:
+        """Let some days fall due; gives how many."""
+        return self.silence.sweep(self.rules.grace_s, self.days_a_transaction)
