@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -56,38 +56,43 @@ class Gate:
     def __init__(self, dsn: str) -> None:
         parts = conninfo.conninfo_to_dict(dsn)
         self._target = (str(parts["host"]), int(parts.get("port") or 5432))
+        self._through: set[asyncio.Task[None]] = set()
+        self._is_open = True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        self._through: set[asyncio.Task[None]] = set()
-        self._port = 0
-        self.open()
-        self.dsn = conninfo.make_conninfo(dsn, host="127.0.0.1", port=self._port)
+        self._server = self._do(asyncio.start_server(self._pass, "127.0.0.1", 0))
+        self.dsn = conninfo.make_conninfo(
+            dsn, host="127.0.0.1", port=self._server.sockets[0].getsockname()[1]
+        )
 
     def open(self) -> None:
         """Let everybody through."""
-        asyncio.run_coroutine_threadsafe(self._open(), self._loop).result(10)
+        self._is_open = True
 
     def shut(self) -> None:
-        """Cut every connection and refuse new ones."""
-        asyncio.run_coroutine_threadsafe(self._shut(), self._loop).result(10)
+        """Reset every connection, and new ones at once."""
+        self._is_open = False
+        self._do(self._cut())
 
     def close(self) -> None:
-        """Shut it for good."""
+        """Take it away, when nobody uses it any more."""
         self.shut()
+        self._do(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
-    async def _open(self) -> None:
-        self._server = await asyncio.start_server(self._pass, "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
+    def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
-    async def _shut(self) -> None:
-        self._server.close()
+    async def _cut(self) -> None:
         for task in self._through:
             task.cancel()
         await asyncio.gather(*self._through, return_exceptions=True)
+
+    async def _end(self) -> None:
+        self._server.close()
         await self._server.wait_closed()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,15 +100,17 @@ class Gate:
         assert task
         self._through.add(task)
         back: asyncio.StreamWriter | None = None
+        copies: list[asyncio.Task[None]] = []
         try:
-            there, back = await asyncio.open_connection(*self._target)
-            await asyncio.wait(
-                [asyncio.ensure_future(_copy(reader, back)), asyncio.ensure_future(_copy(there, writer))],
-                return_when=asyncio.FIRST_COMPLETED,
-            )
+            if self._is_open:
+                there, back = await asyncio.open_connection(*self._target)
+                copies = [asyncio.create_task(_copy(*ends)) for ends in ((reader, back), (there, writer))]
+                await asyncio.wait(copies, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             pass
         finally:
+            for copy in copies:
+                copy.cancel()
             self._through.discard(task)
             for pipe in filter(None, (writer, back)):
                 pipe.transport.abort()
@@ -190,3 +197,19 @@ def test_a_broker_that_is_killed_and_comes_back_is_waited_for(trial: Any, broker
 
     asyncio.run(main())
     assert set(trial.stored()) == set(range(1000))
+
+
+def test_stopped_while_the_broker_is_away_it_ends(trial: Any, broker: Broker) -> None:
+    trial.kafka = replace(trial.kafka, bootstrap_servers=broker.bootstrap_servers)
+    apply(replace(trial.installation.settings(), kafka=trial.kafka))
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        task = asyncio.create_task(trial.sink().run(stop))
+        await trial.send(range(50))
+        await trial.until(lambda: len(trial.stored()) == 50)
+        await asyncio.to_thread(broker.stop)
+        stop.set()
+        await asyncio.wait_for(task, 45)
+
+    asyncio.run(main())

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 from balance_chassis.kafka import make_consumer, topic_name
+from balance_chassis.patience import Progress
+from balance_chassis.settings import KafkaSettings
 from balance_chassis.watchdog import Watchdog
 from balance_schemas import catalogue
 
@@ -56,6 +58,8 @@ def test_the_watchdog_ends_a_sink_that_hangs_and_leaves_one_that_works(trial: An
         sink = trial.sink(handle)
         watchdog = Watchdog(trial.kafka, limit_s=2.0, every_s=0.2, end=ended.append)
         watchdog.watch(sink.progress)
+        publisher = Progress("publisher", ready=True)
+        watchdog.watch(publisher)
         async with trial.running(sink):
             watchdog.start()
             started = time.monotonic()
@@ -76,3 +80,25 @@ def test_the_watchdog_ends_a_sink_that_hangs_and_leaves_one_that_works(trial: An
     working, ended = asyncio.run(main())
     assert working == []
     assert set(ended) == {75}
+
+
+def test_the_watchdog_ends_who_is_busy_for_ever_while_the_broker_answers(trial: Any) -> None:
+    ended: list[int] = []
+    watchdog = Watchdog(trial.kafka, limit_s=0.2, end=ended.append)
+    publisher = Progress("publisher", ready=True, busy=True)
+    watchdog.watch(publisher)
+    watchdog.look()
+    time.sleep(0.3)
+    watchdog.look()
+    assert ended == [75]
+
+
+def test_the_watchdog_bears_a_broker_that_is_away(unused_port: int) -> None:
+    ended: list[int] = []
+    watchdog = Watchdog(KafkaSettings(f"127.0.0.1:{unused_port}"), limit_s=0.2, end=ended.append)
+    watchdog.watch(Progress("publisher", ready=True, busy=True))
+    watchdog.watch(Progress("sink", ready=True, group="g", topics=("t",)))
+    watchdog.look()
+    time.sleep(0.3)
+    watchdog.look()
+    assert ended == []

@@ -1,9 +1,9 @@
 """The one way to the broker: options of every client, records, names with their prefix."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ ORIGIN_TOPIC_HEADER = "balance_dlq_topic"
 
 _PRODUCER_BATCH_BYTES = 512 * 1024
 _FETCH_BYTES = 2 * 1024 * 1024
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,12 @@ def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
     return context
 
 
-async def stop_producer(producer: AIOKafkaProducer, grace_s: float = 10.0) -> None:
-    """Flush and close, but do not wait for ever for a broker that is away."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(producer.stop(), grace_s)
+async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer, grace_s: float = 10.0) -> None:
+    """Flush and close, but do not wait for ever for a broker that is away, nor fail on it."""
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait({stopping}, timeout=grace_s)
+    stopping.cancel()
+    # A consumer whose broker is away ends its own stop with CancelledError, which must not become ours.
+    errors = await asyncio.gather(stopping, return_exceptions=True)
+    if errors[0] is not None:
+        _log.warning("a client of the broker did not close cleanly: %r", errors[0])

@@ -54,6 +54,12 @@ async def group_lag(
     }
 
 
+async def expect_answer(kafka: KafkaSettings) -> None:
+    """Return when the broker has answered. Raises aiokafka's errors if it does not."""
+    async with _admin(kafka) as admin:
+        await admin.describe_cluster()
+
+
 @asynccontextmanager
 async def _admin(kafka: KafkaSettings) -> AsyncIterator[Any]:
     admin = AIOKafkaAdminClient(**client_options(kafka))

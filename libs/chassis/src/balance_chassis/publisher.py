@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_chassis.errors import FailureLimit, Fatal
-from balance_chassis.kafka import stop_producer, topic_name
+from balance_chassis.kafka import stop_client, topic_name
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.outbox import Outbox, OutboxRow
 from balance_chassis.patience import Progress, Stopped, patiently, pause, unless_stopped
@@ -87,7 +87,7 @@ class Publisher:
             _log.info("%s stopped while it waited; the outbox keeps what is unsent", self.name)
         finally:
             self.progress.ready = False
-            await stop_producer(self._producer)
+            await stop_client(self._producer)
             self._thread.close()
 
     async def _passed(self, stop: asyncio.Event) -> int:

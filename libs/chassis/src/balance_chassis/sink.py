@@ -13,7 +13,7 @@ from balance_schemas import catalogue
 from balance_chassis.dead_letters import BAD_RECORD, BUG, OVERSIZE, DeadLetter, DeadLetters
 from balance_chassis.errors import BadRecord, FailureLimit, Fatal, is_transient
 from balance_chassis.intake import Intake
-from balance_chassis.kafka import Record, make_consumer, make_producer, record_of, stop_producer, topic_name
+from balance_chassis.kafka import Record, make_consumer, make_producer, record_of, stop_client, topic_name
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.patience import Progress, Stopped, patiently, unless_stopped
 from balance_chassis.settings import KafkaSettings
@@ -95,9 +95,9 @@ class Sink(Generic[T]):
                     self.progress.ready = True
                     await self._consume()
                 finally:
-                    await self._consumer.stop()
+                    await stop_client(self._consumer)
             finally:
-                await stop_producer(self._producer)
+                await stop_client(self._producer)
         except Stopped:
             _log.info("%s stopped while it waited; nothing of what was in hand is acknowledged", self.name)
         finally:
@@ -147,17 +147,19 @@ class Sink(Generic[T]):
             return None
 
     async def _settle(self, intake: Intake, messages: Sequence[ConsumerRecord]) -> None:
-        items = await self._thread(lambda: [self._item(message) for message in messages])
-        intake.learn(len(items), sum(item.weight for item in items))
-        for batch in _cut(items, self._max_weight):
+        # Decoded a batch at a time: what was fetched at once may be a hundred times as heavy.
+        batches = _cut(map(self._item, messages), self._max_weight)
+        while batch := await self._thread(lambda: next(batches, None)):
             if self._stop.is_set():
                 return
+            weight = sum(item.weight for item in batch)
+            intake.learn(len(batch), weight)
             with self._metrics.sink_batch_seconds.labels(self._group).time():
                 await self._store(batch)
             await self._commit(batch)
             self.progress.done += len(batch)
             self._metrics.sink_records.labels(self._group).inc(len(batch))
-            self._metrics.sink_weight.labels(self._group).inc(sum(item.weight for item in batch))
+            self._metrics.sink_weight.labels(self._group).inc(weight)
 
     def _item(self, message: ConsumerRecord) -> _Item[T]:
         record = record_of(message, self._kafka.topic_prefix)
@@ -242,7 +244,7 @@ class Sink(Generic[T]):
             try:
                 await client.start()
             except BaseException:
-                await client.stop()
+                await stop_client(client)
                 raise
             return client
 
@@ -254,13 +256,15 @@ class Sink(Generic[T]):
         return consumer
 
 
-def _cut(items: Sequence[_Item[T]], max_weight: int) -> Iterator[Sequence[_Item[T]]]:
+def _cut(items: Iterable[_Item[T]], max_weight: int) -> Iterator[Sequence[_Item[T]]]:
     """Batches of at most `max_weight`, in order; an item that is heavier is one of its own."""
-    start, weight = 0, 0
-    for index, item in enumerate(items):
-        if index > start and weight + item.weight > max_weight:
-            yield items[start:index]
-            start, weight = index, 0
+    batch: list[_Item[T]] = []
+    weight = 0
+    for item in items:
+        if batch and weight + item.weight > max_weight:
+            yield batch
+            batch, weight = [], 0
+        batch.append(item)
         weight += item.weight
-    if start < len(items):
-        yield items[start:]
+    if batch:
+        yield batch

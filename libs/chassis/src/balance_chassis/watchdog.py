@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from aiokafka import TopicPartition
 
 from balance_chassis.errors import EXIT_STALLED
-from balance_chassis.lag import group_lag
+from balance_chassis.lag import expect_answer, group_lag
 from balance_chassis.patience import Progress
 from balance_chassis.settings import KafkaSettings
 
@@ -112,7 +112,7 @@ class Watchdog:
             one.since = self._clock()
             return True
         # While nothing is assigned here, another member that moves is enough.
-        moved = not progress.partitions and committed != one.seen[1]
+        moved = progress.group and not progress.partitions and committed != one.seen[1]
         one.seen = (progress.done, committed)
         if moved or not (lag or progress.busy):
             one.since = self._clock()
@@ -121,7 +121,13 @@ class Watchdog:
 
 
 async def _committed_and_lag(kafka: KafkaSettings, progress: Progress) -> tuple[int, int]:
-    """Sum of the group's committed offsets and its lag, on what is assigned here, or else on everything."""
+    """Sum of the group's committed offsets and its lag, on what is assigned here, or else on everything.
+
+    Nothing of either for who consumes nothing; that the broker answers is asked all the same.
+    """
+    if not progress.group:
+        await expect_answer(kafka)
+        return 0, 0
     offsets = await group_lag(kafka, progress.group, progress.topics)
     held = {TopicPartition(*partition) for partition in progress.partitions} or set(offsets)
     ours = [lag for at, lag in offsets.items() if at in held]
