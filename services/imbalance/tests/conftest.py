@@ -60,16 +60,17 @@ def meter_of(point: str, version: int = 1, class_ppm: int = 15_000, pulse: int =
 
 def group_of(
     group: str,
-    supply: Sequence[str],
+    supply: Sequence[str] | Mapping[str, tuple[int, int]],
     members: Sequence[str] | Mapping[str, tuple[int, int]],
     version: int = 1,
 ) -> Group:
-    """A group of gas; members for ever, or each from a day up to another, by number."""
-    spans = dict(members) if isinstance(members, Mapping) else dict.fromkeys(members, (0, 0))
-    memberships = [NamedMembership(point, Role.SUPPLY, 1_000_000, 0, FOREVER) for point in supply]
-    for point, (start, end) in spans.items():
-        span = (day_start(start), day_start(end)) if end else (0, FOREVER)
-        memberships.append(NamedMembership(point, Role.MEMBER, 1_000_000, *span))
+    """A group of gas; each for ever, or from a day up to another, by number."""
+    memberships = []
+    for role, points in ((Role.SUPPLY, supply), (Role.MEMBER, members)):
+        spans = dict(points) if isinstance(points, Mapping) else dict.fromkeys(points, (0, 0))
+        for point, (start, end) in spans.items():
+            span = (day_start(start), day_start(end)) if start < end else (0, FOREVER)
+            memberships.append(NamedMembership(point, role, 1_000_000, *span))
     return Group(group, version, Resource.GAS, f"House {group}", memberships)
 
 

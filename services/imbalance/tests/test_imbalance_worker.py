@@ -138,9 +138,12 @@ def test_a_membership_changed_in_the_past_recomputes_its_days(house: House) -> N
 
 def test_a_meter_changed_in_the_past_recomputes_the_days_of_its_groups(house: House) -> None:
     furnish(house)
+    house.hear(house.reading("A", 4, 100), house.reading("S", 4, 300))
+    house.settle()
+    house.published()
     house.describe(house.meter_of("B", version=2, class_ppm=30_000))
-    assert house.settle() == {("G", day) for day in range(4)}
-    assert set(house.published()) == {("G", day) for day in range(4)}
+    assert house.settle() == {("G", day) for day in range(5)}, "day 4 too, on which B is estimated"
+    assert set(house.published()) == {("G", day) for day in range(5)}
     house.describe(house.meter_of("B", version=3, class_ppm=30_000))
     assert house.settle() == set()
 
@@ -187,6 +190,30 @@ def test_a_group_day_that_no_longer_is_one_is_withdrawn(house: House) -> None:
     house.describe(replace(house.group_of("G", [], []), version=9))
     house.settle()
     assert house.days("G") == {}
+
+
+def test_silence_before_a_first_day_that_fell_is_withdrawn_whoever_was_silent(house: House) -> None:
+    """A belonged to the group on its only day with readings; the silence after it was that of S."""
+    house.describe(house.group_of("G", ["S"], {"A": (-1, 0), "B": (3, 9)}))
+    house.hear(house.reading("A", -1, 100), house.reading("S", 3, 300), clock_day=6)
+    house.settle()
+    assert set(house.days("G")) == {-1, 0, 1, 2, 3}
+    house.hear(house.reading("A", -1, 0, version=2, qualities=[MISSING] * 24))
+    house.settle()
+    assert set(house.days("G")) == {3}
+
+
+def test_a_gap_between_memberships_has_no_days_until_it_is_closed(house: House) -> None:
+    house.describe(house.group_of("G", [], {"A": (0, 1)}))
+    house.hear(house.reading("A", 0, 100), clock_day=6)
+    house.settle()
+    assert set(house.days("G")) == {0}
+    house.describe(house.group_of("G", [], {"A": (0, 1), "B": (2, 9)}, version=2))
+    house.settle()
+    assert set(house.days("G")) == {0, 2, 3}
+    house.describe(house.group_of("G", [], {"A": (0, 1)}, version=3))
+    house.settle()
+    assert set(house.days("G")) == {0}
 
 
 def test_a_day_of_suspect_hours_is_a_reading_day(house: House) -> None:

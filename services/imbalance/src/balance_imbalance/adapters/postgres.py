@@ -47,6 +47,7 @@ class PostgresGroupDayStore:
         self._rules = rules
         self._now = now
         self._markers = Markers(SCHEMA)
+        self._partitioned: set[datetime] = set()
 
     def clock(self) -> datetime | None:
         """See the port."""
@@ -71,8 +72,17 @@ class PostgresGroupDayStore:
                     break
                 taken = self._markers.take(conn, group, limit_days - len(due))
                 due.extend(Due(group, day_start, lane) for day_start, lane in taken)
+            self._ensure_partitions({each.day_start for each in due})
             first_days = {each.group: held[each.group] for each in due}
             yield PostgresGroupDayWork(conn, self._rules, first_days), due
+
+    def _ensure_partitions(self, instants: set[datetime]) -> None:
+        """In a transaction of its own: making one locks the whole table until the end."""
+        new = instants - self._partitioned
+        if new:
+            with self._pool.connection() as conn:
+                ensure_partitions(conn, f"{SCHEMA}.group_days", new)
+            self._partitioned |= new
 
     def fill(self, last: datetime, limit_groups: int) -> int:
         """See the port."""
@@ -182,7 +192,6 @@ class PostgresGroupDayWork:
 
     def write(self, results: Sequence[Result]) -> int:
         """See the port."""
-        ensure_partitions(self._conn, f"{SCHEMA}.group_days", [result.due.day_start for result in results])
         self._conn.execute(statement("make_incoming_group_days"))
         computed_at = datetime.now(UTC)
         with self._conn.cursor() as cur:

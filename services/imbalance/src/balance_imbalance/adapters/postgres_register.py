@@ -126,7 +126,6 @@ class PostgresRegister:
             for span in changed_memberships(held.get(group, ()), memberships)
         ]
         self._replace_memberships(conn, given)
-        conn.execute(statement("settle_first_day"), {"groups": sorted(given)})
         if not spans:
             return []
         columns = {"groups": [group for group, _ in spans], **self._columns([span for _, span in spans])}
