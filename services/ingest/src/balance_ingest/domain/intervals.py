@@ -47,14 +47,12 @@ def conflicting_duplicate(low: Ints, high: Ints) -> Bools:
     """`vee.conflicting_duplicate`: an interval of the hour was reported twice, differently (docs/domain.md
     §3.1).
     """
-    found: Bools = (low != high).any(axis=1)
-    return found
+    return np.asarray((low != high).any(axis=1), bool)
 
 
 def negative_counts(low: Ints) -> Bools:
     """`vee.negative_consumption` in counts: an interval of the hour is below zero (docs/domain.md §3.2)."""
-    found: Bools = (low < 0).any(axis=1)
-    return found
+    return np.asarray((low < 0).any(axis=1), bool)
 
 
 def high(values: Ints, weight: Ints, q_max: Ints) -> Bools:

@@ -44,7 +44,8 @@ def missing_day(point: UsagePoint, fitting: Fitting, day: int, end: int) -> Find
         end=end,
         expected=f"{(end - day) // HOUR_S} hours",
         found="nothing",
-        message=f"Nothing was heard of usage point {point.name} (module {fitting.module_id} channel {fitting.number}) "
+        message=f"Nothing was heard of usage point {point.name} (module {fitting.module_id} "
+        f"channel {fitting.number}) "
         f"for {span_text(day, end)}: see whether its module and concentrator are on the air.",
         usage_point=point.name,
     )

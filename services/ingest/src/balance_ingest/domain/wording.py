@@ -99,7 +99,7 @@ def register_conflict(module_id: str, number: int, kind: str, instant: int, low:
         expected="one register",
         found=f"{low:,} and {high:,} pulses",
         message=f"Module {module_id} channel {number}, {instant_text(instant)}: expected one register, "
-        f"found {low:,} and {high:,} pulses; see which concentrator reports it wrongly, it is not used until then.",
+        f"found {low:,} and {high:,} pulses; see which concentrator is wrong, it is not used until then.",
         module_id=module_id,
         channel=number,
     )

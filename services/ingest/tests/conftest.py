@@ -1,0 +1,118 @@
+"""A house for tests: ingest on a real database, message by message, with the worker's steps run by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from balance_chassis.errors import BadRecord
+from balance_chassis.migrations import migrate
+from balance_chassis.postgres import make_pool
+from balance_chassis.testing import Installation
+from balance_ingest.adapters import wire
+from balance_ingest.adapters.postgres import Pool, PostgresStore
+from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.domain.days import Days
+from balance_ingest.domain.packets import Packet
+from balance_ingest.handlers import Recomputing, Rules, Sweep, handle_packets, handle_usage_points
+from balance_kernel.calendar import Calendar
+from balance_kernel.quantity import Quality
+
+QUALITIES = [quality.value for quality in Quality]
+TABLES = (
+    "channels, evidence_days, usage_points, related_channels, reading_days, findings, outbox, markers, clock"
+)
+
+ReadingDays = dict[tuple[str, int], tuple[list[int | None], list[str]]]
+
+
+@dataclass
+class House:
+    """The service on one database. Time is what packets say."""
+
+    pool: Pool
+    days: Days
+    rules: Rules = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Put the parts together."""
+        self.rules = Rules(self.days)
+        self.live = PostgresStore(self.pool, self.days, None)
+        self.backlog = PostgresStore(self.pool, self.days, None)
+        self.recomputing = Recomputing(PostgresStore(self.pool, self.days, None), self.rules)
+        self.sweep = Sweep(PostgresSilence(self.pool, self.days, None), self.rules)
+        self.register = PostgresRegister(self.pool, self.days, None)
+
+    def hear(self, *packets: Mapping[str, Any], backlog: bool = False) -> int:
+        """Handle packets shaped like the contract's, those of them that can be read, in one batch."""
+        read: list[Packet] = []
+        for packet in packets:
+            try:
+                read.append(wire.from_wire_packet(packet))
+            except BadRecord:
+                continue
+        return handle_packets(read, self.backlog if backlog else self.live, self.rules).plain
+
+    def describe(self, *points: Mapping[str, Any]) -> int:
+        """Handle usage points shaped like the contract's."""
+        return handle_usage_points([wire.from_wire_usage_point(point) for point in points], self.register)
+
+    def work(self) -> None:
+        """Let the worker do all there is, as if time had passed."""
+        while self.sweep.step() or self._step():
+            pass
+
+    def _step(self) -> int:
+        with self.pool.connection() as conn:
+            conn.execute("UPDATE ingest.markers SET marked_at = marked_at - interval '1 minute'")
+        return self.recomputing.step()
+
+    def readings(self) -> ReadingDays:
+        """Reading days by (usage point, start in ms), as the read contract shows them."""
+        found: ReadingDays = {}
+        query = """SELECT usage_point_id, (extract(epoch FROM day_start) * 1000)::bigint, value, quality
+            FROM ingest.v_readings ORDER BY usage_point_id, start_at"""
+        for point, day, value, quality in self.rows(query):
+            values, qualities = found.setdefault((point, day), ([], []))
+            values.append(value)
+            qualities.append(quality)
+        return found
+
+    def findings(self) -> set[tuple[str, str, int, int]]:
+        """Open findings as (rule, usage point or module/channel, start, end in seconds)."""
+        query = """SELECT rule, coalesce(usage_point_id, module_id || '/' || channel),
+                extract(epoch FROM interval_start_at)::bigint, extract(epoch FROM interval_end_at)::bigint
+            FROM ingest.v_findings WHERE state = 'OPEN'"""
+        return {(rule, subject, start, end) for rule, subject, start, end in self.rows(query)}
+
+    def rows(self, query: Any, *values: Any) -> Sequence[tuple[Any, ...]]:
+        """Rows of a query."""
+        with self.pool.connection() as conn:
+            return conn.execute(query, values).fetchall()
+
+    def empty(self, days: Days | None = None) -> House:
+        """The same database without anything in it, on these metering days."""
+        with self.pool.connection() as conn:
+            conn.execute("SET search_path TO ingest")
+            conn.execute(f"TRUNCATE {TABLES}")
+            conn.execute("INSERT INTO clock DEFAULT VALUES")
+            conn.execute("SET search_path TO public")
+        return House(self.pool, days or self.days)
+
+
+@pytest.fixture(scope="module")
+def database(installation: Installation) -> Iterator[House]:
+    """The service's schema in a database of its own."""
+    settings = installation.settings()
+    migrate(installation.dsn, "ingest", "balance_ingest", settings.calendar)
+    pool: Pool = make_pool(settings.postgres, "test")
+    with pool:
+        yield House(pool, Days(Calendar("Europe/Chisinau", 0)))
+
+
+@pytest.fixture
+def house(database: House) -> House:
+    """The house, empty."""
+    return database.empty()
