@@ -86,7 +86,7 @@ class Database:
             self._initialise(folder)
         _wait_for_orphans(data)
         _remove_stale_pid_file(data)
-        (data / "balance.conf").write_text(_CONFIGURATION)
+        (data / "balance.conf").write_text(_CONFIGURATION + _preload())
         port = ports.choose(self.root, "postgres")
         configuration = f"config_file={data / 'balance.conf'}"
         command: list[str | Path] = [_binary("postgres"), "-D", data, "-c", configuration, "-p", str(port)]
@@ -140,8 +140,23 @@ class Database:
             raise NotStartedError(f"PostgreSQL's initdb failed.\n{done.stdout}{done.stderr}")
 
 
+def _preload() -> str:
+    """Configuration that loads TimescaleDB where the server has it."""
+    pg_config = Path(_binary("postgres")).with_name("pg_config")
+    if not pg_config.exists():
+        return ""
+    libraries = subprocess.run([pg_config, "--pkglibdir"], capture_output=True, text=True, check=True).stdout
+    if not (Path(libraries.strip()) / "timescaledb.so").exists():
+        return ""
+    return "shared_preload_libraries = 'timescaledb'\ntimescaledb.telemetry_level = off\n"
+
+
 def _binary(name: str) -> str:
-    """A server program; Debian keeps them off the PATH."""
+    """A server program: in BALANCE_POSTGRES_BIN, or Debian's, which are off the PATH, or any other."""
+    if given := os.environ.get("BALANCE_POSTGRES_BIN"):
+        if (Path(given) / name).exists():
+            return str(Path(given) / name)
+        raise NotStartedError(f"expected PostgreSQL's {name} in BALANCE_POSTGRES_BIN, found none in {given}")
     debian = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: float(path.parts[4]))
     found = str(debian[-1]) if debian else shutil.which(name)
     if found is None:
