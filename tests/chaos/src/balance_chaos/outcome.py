@@ -58,7 +58,8 @@ def outcome(
 
 def expected(tables: Tables, made: Installation) -> Outcome:
     """The oracle's tables, for an installation of the same calendar."""
-    about_points = (finding for finding in tables.findings if "/" not in finding[1])
+    points = {name for name, _ in tables.readings}
+    about_points = (finding for finding in tables.findings if finding[1] in points)
     return outcome(made, tables.readings, tables.group_days, about_points)
 
 
