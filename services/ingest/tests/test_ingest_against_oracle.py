@@ -1,4 +1,6 @@
-"""Whatever order, split and repetition things come in, the tables equal the oracle's and a fresh computation's."""
+"""Whatever order, split and repetition things come in, the tables equal the oracle's and a fresh
+computation's.
+"""
 
 from __future__ import annotations
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+import psycopg
 from numpy.typing import NDArray
 from psycopg import Cursor, sql
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = b"\xff\xff"
@@ -18,6 +21,34 @@ Column = tuple[str, str, NDArray[Any]]
 """(name, int2 | int4 | int8, numbers): one axis for plain columns, two for arrays of one length; nothing is
 null.
 """
+
+
+class Numbers:
+    """Whole numbers as a parameter, int8[] in SQL: written at once, where a list is written number by
+    number.
+    """
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        """Take numbers, or an array of them."""
+        given = numbers if isinstance(numbers, np.ndarray) else list(numbers)
+        self.numbers = np.asarray(given, np.int64)
+
+
+class _NumbersDumper(Dumper):
+    format = Format.BINARY
+    oid = 1016  # int8[]
+
+    def dump(self, obj: Numbers) -> bytes:
+        """Dimensions, no nulls, element type, length, lower bound; then the elements."""
+        count = len(obj.numbers)
+        if not count:
+            return struct.pack(">iii", 0, 0, 20)
+        items = np.empty(count, [("size", ">i4"), ("value", ">i8")])
+        items["size"], items["value"] = 8, obj.numbers
+        return struct.pack(">iiiii", 1, 0, 20, count, 1) + items.tobytes()
+
+
+psycopg.adapters.register_dumper(Numbers, _NumbersDumper)
 
 
 def copy_columns(cur: Cursor[Any], table: str, columns: Sequence[Column]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from balance_kernel.quantity import Resource
 from psycopg import Connection
 
+from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import Ints
 from balance_ingest.domain.history import Fitting, Meter, UsagePoint
@@ -78,7 +79,7 @@ class Histories:
     def _load(self, conn: Connection[Any], channels: Sequence[int]) -> None:
         found: dict[int, list[UsagePoint]] = {channel: [] for channel in channels}
         with conn.cursor(binary=True) as cur:
-            cur.execute(statement("usage_points_of_channels"), {"channels": list(channels)})
+            cur.execute(statement("usage_points_of_channels"), {"channels": Numbers(channels)})
             for row in cur:
                 point = from_row_usage_point(row)
                 for channel in point.related & found.keys():

@@ -13,6 +13,7 @@ from balance_chassis.postgres import ensure_partitions
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.evidence_rows import copy_block, copy_points, from_rows
 from balance_ingest.adapters.histories import Histories
 from balance_ingest.adapters.outcomes import SCHEMA, Findings, Readings, name_findings, name_readings
@@ -127,7 +128,7 @@ class PostgresWork:
         related = self._histories.of(self._conn, channels)
         siblings = {sibling for points in related.values() for point in points for sibling in point.related}
         held = sorted({*channels, *siblings})
-        rows = self._conn.execute(statement("hold_channels"), {"channels": held}, prepare=True)
+        rows = self._conn.execute(statement("hold_channels"), {"channels": Numbers(held)}, prepare=True)
         self._spans = {channel: (first, until) for channel, first, until in rows}
 
     def clock(self) -> Clock:
@@ -165,7 +166,7 @@ class PostgresWork:
             return []
         known = [as_datetime(day) for day in days if day < max(heard_until)]
         with self._conn.cursor(binary=True) as cur:
-            cur.execute(statement("evidence"), {"days": known, "channels": list(channels)}, prepare=True)
+            cur.execute(statement("evidence"), {"days": known, "channels": Numbers(channels)}, prepare=True)
             return cur.fetchall()
 
     def _span(self, channel: int) -> tuple[int | None, int | None]:
@@ -179,7 +180,7 @@ class PostgresWork:
             wanted = channels[rows].tolist()
             for numbers, name, beside in ((before, "ends_of_day", -1), (after, "starts_of_day", 1)):
                 neighbour = as_datetime(self._days.shift(day, beside))
-                found = dict(self._rows(name, day=neighbour, channels=wanted))
+                found = dict(self._rows(name, day=neighbour, channels=Numbers(wanted)))
                 if found:
                     numbers[rows] = [found.get(channel, -1) for channel in wanted]
         return before, after
@@ -192,12 +193,12 @@ class PostgresWork:
     def channels_with_points(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[int]:
         """See the port."""
         span = {"first": as_datetime(days[0]), "last": as_datetime(days[-1])}
-        return frozenset(c for (c,) in self._rows("channels_with_points", channels=list(channels), **span))
+        return frozenset(c for (c,) in self._rows("channels_with_points", channels=Numbers(channels), **span))
 
     def heard(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[Pair]:
         """See the port."""
         instants = [as_datetime(day) for day in days]
-        return frozenset(self._rows("heard", channels=list(channels), days=instants))
+        return frozenset(self._rows("heard", channels=Numbers(channels), days=instants))
 
     def keep_blocks(self, blocks: Iterable[Block]) -> None:
         """See the port."""
@@ -237,16 +238,16 @@ class PostgresWork:
             self._conn.execute(
                 statement("widen_channels"),
                 {
-                    "channels": [channel for channel, _ in spans],
-                    "from": [first for _, (first, _) in spans],
-                    "until": [until for _, (_, until) in spans],
+                    "channels": Numbers(channel for channel, _ in spans),
+                    "from": Numbers(first for _, (first, _) in spans),
+                    "until": Numbers(until for _, (_, until) in spans),
                 },
             )
 
     def reading_days(self, points: Sequence[int], days: Sequence[int]) -> frozenset[Pair]:
         """See the port."""
         instants = [as_datetime(day) for day in days]
-        return frozenset(self._rows("reading_days", points=list(points), days=instants))
+        return frozenset(self._rows("reading_days", points=Numbers(points), days=instants))
 
     def keep_plain(self, plain: PlainDays) -> None:
         """See the port."""
@@ -262,7 +263,7 @@ class PostgresWork:
         """See the port."""
         found: dict[int, list[Stored]] = {}
         rows = self._rows(
-            "open_findings", points=list(points), start=as_datetime(start), end=as_datetime(end)
+            "open_findings", points=Numbers(points), start=as_datetime(start), end=as_datetime(end)
         )
         for point, *stored in rows:
             found.setdefault(point, []).append(Stored(*stored))
@@ -278,7 +279,7 @@ class PostgresWork:
 
     def parked(self, channels: Sequence[int]) -> Mapping[int, tuple[int, int]]:
         """See the port."""
-        rows = self._rows("parked", channels=list(channels))
+        rows = self._rows("parked", channels=Numbers(channels))
         return {channel: (start, end) for channel, start, end in rows}
 
     def span_of_evidence(self, channel: int) -> tuple[int, int] | None:
@@ -294,7 +295,7 @@ class PostgresWork:
         """See the port."""
         if channel not in self._keys:
             wanted = [*self._spans, channel]
-            self._keys = {c: (m, n) for c, m, n in self._rows("keys_of_channels", channels=wanted)}
+            self._keys = {c: (m, n) for c, m, n in self._rows("keys_of_channels", channels=Numbers(wanted))}
         return self._keys[channel]
 
     def refuse(self, refusals: Sequence[Refusal]) -> None:

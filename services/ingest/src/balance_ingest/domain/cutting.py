@@ -13,7 +13,7 @@ from balance_ingest.domain.days import HOUR_S, Days, Ints
 from balance_ingest.domain.evidence import Block, Points, Shape
 from balance_ingest.domain.join import ABSENT, Slots
 from balance_ingest.domain.packets import ARCHIVED_RANK, Archive, Element, Packet, Registers
-from balance_ingest.domain.screening import Limits, Refusal, screen
+from balance_ingest.domain.screening import Limits, Refusal, is_ordinary, screen
 
 ChannelKey = tuple[str, int]
 """(module id, channel number)."""
@@ -43,7 +43,12 @@ def harvest(packets: Iterable[Packet], days: Days, limits: Limits) -> Harvest:
     received = 0
     for packet in packets:
         received = max(received, packet.received)
-        elements: tuple[Element, ...] = (*packet.archives, *packet.registers)
+        elements: list[Element] = list(packet.registers)
+        for archive in packet.archives:
+            if is_ordinary(archive, packet.received, days, limits):
+                basket.add_whole_day(archive, packet.sequence)
+            else:
+                elements.append(archive)
         for element in elements:
             refusal = screen(element, packet, days, limits)
             if refusal:
@@ -123,27 +128,19 @@ class _Basket:
         channel, instant, revision, value = np.array(self._points, np.int64).T
         return Points(channel, instant, Slots(revision, value, value)).folded()
 
+    def add_whole_day(self, archive: Archive, sequence: int) -> None:
+        """An archive of exactly one day, nothing missing: the normal case, for which cutting would be a
+        waste.
+        """
+        module_id, number, rank, start, step, values, _, register_start, register_end = archive
+        rows = self._rows_of(Shape(step, self._hours[start]))
+        channel = self._channel(module_id, number)
+        rows.add(channel, start, (rank or 0) + sequence, values, register_start, register_end)
+
     def add_archive(self, archive: Archive, sequence: int) -> None:
+        """The pieces of an archive by day; its registers away from day edges are POINTs."""
         channel = self._channel(archive.module_id, archive.channel)
         revision = (archive.rank or 0) + sequence
-        hours = self._hours.get(archive.start)
-        if hours and len(archive.values) * archive.step == hours * HOUR_S:
-            rows = self._rows_of(Shape(archive.step, hours))
-            row = rows.add(
-                channel,
-                archive.start,
-                revision,
-                archive.values,
-                archive.register_start,
-                archive.register_end,
-            )
-            if archive.missing:
-                rows.silent.append((row, list(archive.missing)))
-        else:
-            self._cut(archive, channel, revision)
-
-    def _cut(self, archive: Archive, channel: int, revision: int) -> None:
-        """Pieces of an archive that is not one whole day; its registers away from day edges are POINTs."""
         for day in self._days.between(archive.start, archive.end):
             shape = Shape(archive.step, self._hours[day])
             end = day + shape.hours * HOUR_S

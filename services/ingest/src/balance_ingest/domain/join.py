@@ -79,6 +79,8 @@ def speak_differently(one: Slots, other: Slots) -> Bools:
 def fold(rows: Slots, group: Ints, groups: int) -> Slots:
     """Join all rows (first axis) of each group; `group` holds each row's group, 0 … groups − 1."""
     order = np.argsort(group, kind="stable")
+    if groups == len(group):
+        return rows.at(order)
     ranked = group[order]
     first = np.r_[True, ranked[1:] != ranked[:-1]] if len(ranked) else np.zeros(0, bool)
     starts = np.flatnonzero(first)

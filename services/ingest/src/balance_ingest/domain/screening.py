@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from balance_ingest.domain.days import DAY_S, Days
+from balance_ingest.domain.days import DAY_S, HOUR_S, Days
 from balance_ingest.domain.findings import (
     ABSURD_VALUE,
     FUTURE_TIME,
@@ -73,6 +73,28 @@ def screen(element: Element, packet: Packet, days: Days, limits: Limits) -> Refu
         concentrator_id=packet.concentrator_id,
     )
     return Refusal(finding, element, packet.sequence)
+
+
+def is_ordinary(archive: Archive, received: int, days: Days, limits: Limits) -> bool:
+    """Whether an archive is one whole day that no rule can refuse: `screen` in short, for nearly all there
+    are.
+    """
+    module_id, channel, rank, start, step, values, missing, *registers = archive
+    hours = days.hours_by_start.get(start)
+    return (
+        hours is not None
+        and rank is not None
+        and step in STEPS
+        and len(values) * step == hours * HOUR_S
+        and not missing
+        and 1 <= channel <= 15
+        and is_id(module_id)
+        and received - limits.horizon_days * DAY_S <= start
+        and start + hours * HOUR_S <= received + limits.future_s
+        and min(values) >= -_INT4
+        and max(values) < _INT4
+        and all(register is None or 0 <= register <= MAX_REGISTER for register in registers)
+    )
 
 
 def _span(element: Element) -> tuple[int, int] | None:
