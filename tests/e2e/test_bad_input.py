@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,10 +18,13 @@ from balance_chaos import faults
 from balance_chaos.settling import wait_until_equal
 from balance_chaos.stage import codec_of, fresh_installation, own_stack, settings_of
 from balance_chaos.traffic import PACKET, Outgoing, encoded, send
+from balance_chassis.settings import KafkaSettings
 from balance_local import dead_letters
 from balance_local.broker import Broker
 from balance_local.database import Database
+from balance_local.dead_letters import Letter
 from balance_local.installation import Installation
+from balance_oracle import compute
 from balance_oracle.describe import (
     archive,
     at,
@@ -33,8 +36,6 @@ from balance_oracle.describe import (
     registers,
     usage_point,
 )
-from balance_oracle.fleets import Fleet, Place
-from balance_oracle.worlds import World
 from balance_schemas import catalogue
 
 pytestmark = pytest.mark.stack
@@ -44,166 +45,203 @@ PATIENCE_S = 120 + 2 * AWAY_S
 
 EVER = at("2020-01-01 00:00")
 DAY_1 = at("2026-01-05 00:00")
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-NAMES = ("S", "A", "B")
+DAY_MS = 86_400_000
+
+
+@dataclass
+class Town:
+    """An installation to which each test adds a house; the oracle hears of all that was ever sent."""
+
+    made: Installation
+    root: Path
+    random: Random = field(default_factory=lambda: Random(5))
+    assets: list[dict[str, Any]] = field(default_factory=list)
+    packets: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        return settings_of(self.made).kafka
+
+    def add_house(self, name: str) -> House:
+        """A supply meter and two flats, a pulse of one base unit each."""
+        house = House(name)
+        points = [
+            usage_point(m, [meter(EVER, pulse_weight=1)], [fitting(m, 1, EVER)]) for m in house.modules()
+        ]
+        roles = ("SUPPLY", "MEMBER", "MEMBER")
+        members = [membership(m, role, EVER) for m, role in zip(house.modules(), roles, strict=True)]
+        self.assets += [*points, balance_group(name, members)]
+        self.send([*points, balance_group(name, members)])
+        return house
+
+    def play(self, packets: Sequence[dict[str, Any]], *between: Outgoing) -> None:
+        """Packets with other bytes strewn in; they count for the oracle from now on."""
+        self.packets += packets
+        self.send(packets, *between)
+
+    def send(self, messages: Sequence[dict[str, Any]], *between: Outgoing) -> None:
+        codec = codec_of(self.made)
+        traffic = [*(encoded(message, codec, self.random) for message in messages), *between]
+        self.random.shuffle(traffic)
+        send(self.kafka, traffic)
+
+    def settle(self) -> None:
+        """Wait until everything equals the oracle's tables of everything sent so far."""
+        points = [asset for asset in self.assets if "usage_point_id" in asset]
+        groups = [asset for asset in self.assets if "group_id" in asset]
+        wait_until_equal(self.made, compute(self.packets, points, groups, zone="UTC"), PATIENCE_S)
+
+    def bytes_of(self, message: dict[str, Any]) -> bytes:
+        return codec_of(self.made).encode(PACKET, message)
+
+    def letters(self) -> list[Letter]:
+        return dead_letters.listed(self.kafka)
+
+    def open_findings(self, house: House) -> list[tuple[str, str]]:
+        """(rule, message) of every open finding about the modules or usage points of a house."""
+        with psycopg.connect(self.made.dsn) as connection:
+            names = list(house.modules())
+            return connection.execute(_OPEN_FINDINGS, {"names": names}).fetchall()
+
+
+_OPEN_FINDINGS = """SELECT rule, message FROM ingest.v_findings
+    WHERE state = 'OPEN' AND (usage_point_id = ANY (%(names)s) OR module_id = ANY (%(names)s))"""
+
+
+@dataclass(frozen=True)
+class House:
+    """A house; modules and usage points have the same names."""
+
+    name: str
+
+    def modules(self) -> tuple[str, str, str]:
+        """Of the common meter and the two flats."""
+        return f"{self.name}-S", f"{self.name}-A", f"{self.name}-B"
+
+    def good(self, day: int, sequence: int) -> dict[str, Any]:
+        """One honest packet of a day of the whole house."""
+        start = DAY_1 + day * DAY_MS
+        archives = [
+            archive(m, 1, start, [count] * 24) for m, count in zip(self.modules(), (60, 35, 24), strict=True)
+        ]
+        return self.packet(sequence, start + DAY_MS, archives)
+
+    def packet(self, sequence: int, received_at: int, *elements: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        return packet(sequence, received_at, *elements, concentrator_id=f"J-{self.name}")
 
 
 @pytest.fixture(scope="module")
-def root() -> Iterator[Path]:
-    with own_stack() as folder:
-        yield folder
+def town() -> Iterator[Town]:
+    with own_stack() as root, fresh_installation("bad_input", "UTC") as made:
+        yield Town(made, root)
 
 
-@pytest.fixture
-def made(root: Path) -> Iterator[Installation]:
-    assert root.is_dir()
-    with fresh_installation("bad_input", "UTC") as installation:
-        yield installation
+@pytest.fixture(autouse=True)
+def nobody_ended(town: Town) -> Iterator[None]:
+    """Whatever a test sends, every service process is the same one afterwards."""
+    before = faults.pids(town.made)
+    yield
+    assert faults.pids(town.made) == before, "a service ended"
 
 
-def fleet() -> Fleet:
-    """A supply meter and two flats, a pulse of one base unit."""
-    points = [usage_point(n, [meter(EVER, pulse_weight=1)], [fitting(n, 1, EVER)]) for n in NAMES]
-    members = [membership(n, "SUPPLY" if n == "S" else "MEMBER", EVER) for n in NAMES]
-    return Fleet(tuple(points), (balance_group("G-1", members),), ())
-
-
-def good(day: int, sequence: int) -> dict[str, Any]:
-    """One honest packet of a day of the whole house."""
-    start = DAY_1 + day * DAY_MS
-    counts = {"S": 60, "A": 35, "B": 24}
-    archives = [archive(name, 1, start, [count] * 24) for name, count in counts.items()]
-    return packet(sequence, start + DAY_MS, archives)
-
-
-def world(*packets: dict[str, Any]) -> World:
-    return World(Place("UTC", 0, (DAY_1 // 1000,)), fleet(), packets)
-
-
-def play(made: Installation, one: World, *between: Outgoing) -> None:
-    """All messages of a world with other bytes strewn in."""
-    random, codec = Random(5), codec_of(made)
-    traffic = [encoded(message, codec, random) for message in one.messages()] + list(between)
-    random.shuffle(traffic)
-    send(settings_of(made).kafka, traffic)
-
-
-_OPEN_RULES = "SELECT DISTINCT rule FROM ingest.v_findings WHERE state = 'OPEN'"
-
-
-def rules(made: Installation) -> set[str]:
-    with psycopg.connect(made.dsn) as connection:
-        return {row[0] for row in connection.execute(_OPEN_RULES)}
-
-
-def bytes_of(made: Installation, message: dict[str, Any]) -> bytes:
-    return codec_of(made).encode(PACKET, message)
-
-
-def test_bytes_that_are_no_message_become_dead_letters_that_say_why(made: Installation) -> None:
-    before = faults.pids(made)
-    whole = bytes_of(made, good(0, 1))
+def test_bytes_that_are_no_message_become_dead_letters_that_say_why(town: Town) -> None:
+    house = town.add_house("bytes")
+    before = len(town.letters())
+    whole = town.bytes_of(house.good(0, 1))
     spoilt = {
         "truncated": whole[: len(whole) // 2],
         "garbage": bytes(Random(1).randbytes(300)),
         "magic": b"\x07" + whole[1:],
         "schema id": whole[:1] + (999_999).to_bytes(4, "big") + whole[5:],
         "empty": b"",
-        "bad record": bytes_of(made, good(0, 1) | {"sequence": -4}),
-        "no id": bytes_of(made, good(0, 1) | {"concentrator_id": ""}),
+        "bad record": town.bytes_of(house.good(0, 1) | {"sequence": -4}),
+        "no id": town.bytes_of(house.good(0, 1) | {"concentrator_id": ""}),
     }
     letters = [Outgoing(catalogue.PACKETS, name.encode(), value) for name, value in spoilt.items()]
     letters += [replace(letter, topic=catalogue.PACKETS_BACKLOG) for letter in letters]
     letters += [Outgoing(catalogue.ASSETS, b"usage-point/A", value) for value in list(spoilt.values())[:4]]
-    play(made, (one := world(*(good(n, n + 1) for n in range(4)))), *letters)
-    wait_until_equal(made, one.tables(), PATIENCE_S)
-    found = dead_letters.listed(settings_of(made).kafka)
+    town.play([house.good(n, n + 1) for n in range(4)], *letters)
+    town.settle()
+    found = town.letters()[before:]
     of_packets = [letter for letter in found if letter.group.startswith("ingest-packets")]
     assert len(of_packets) == 2 * len(spoilt), [letter.reason for letter in of_packets]
     assert len([letter for letter in found if letter.group.endswith("-assets")]) == 2 * 4
-    assert all(letter.kind == "bad_record" and letter.reason for letter in found)
+    assert {letter.kind for letter in found} == {"bad_record"}
     reasons = " ".join(letter.reason for letter in found)
-    for words in ("magic byte", "schema id", "sequence", "concentrator"):
+    for words in ("magic byte", "schema", "sequence", "concentrator_id", "bytes that are not"):
         assert words in reasons
-    assert faults.pids(made) == before
 
 
-def test_a_message_of_10_megabytes_is_set_aside_whole(made: Installation) -> None:
-    before = faults.pids(made)
-    values = [2**30] * 3000
+def test_a_message_of_10_megabytes_is_set_aside_whole(town: Town) -> None:
+    house = town.add_house("huge")
+    before = len(town.letters())
     start = DAY_1 - 200 * DAY_MS
-    huge = packet(9, DAY_1, [archive(f"R-{n}", 1, start, values) for n in range(720)])
-    data = bytes_of(made, huge)
+    huge = house.packet(9, DAY_1, [archive(f"R-{n}", 1, start, [2**30] * 3000) for n in range(720)])
+    data = town.bytes_of(huge)
     assert len(data) > 10_000_000
-    one = world(*(good(n, n + 1) for n in range(3)))
-    play(made, one, Outgoing(catalogue.PACKETS_BACKLOG, b"J-9", data))
-    wait_until_equal(made, one.tables(), PATIENCE_S)
-    found = dead_letters.listed(settings_of(made).kafka)
-    assert [letter.kind for letter in found] == ["oversize"]
-    assert found[0].size_bytes >= len(data)
-    assert faults.pids(made) == before
+    town.play([house.good(n, n + 1) for n in range(3)], Outgoing(catalogue.PACKETS_BACKLOG, b"J-9", data))
+    town.settle()
+    (letter,) = town.letters()[before:]
+    assert letter.kind == "oversize"
+    assert letter.size_bytes >= len(data)
 
 
-def test_valid_avro_with_absurd_numbers_is_a_finding(made: Installation) -> None:
-    start = DAY_1 + DAY_MS
+def test_valid_avro_with_absurd_numbers_is_a_finding(town: Town) -> None:
+    house = town.add_house("absurd")
+    before = len(town.letters())
+    start, flat = DAY_1 + DAY_MS, house.modules()[1]
     absurd = [
-        archive("A", 1, start, [2**40]),
-        archive("A", 1, start, [1], step_s=7),
-        archive("A", 99, start, [1]),
-        archive("A", 1, start + 60_000, [1]),
-        archive("A", 1, start, [1], register_end=-(2**62)),
-        archive("A", 1, 2**62, [1]),
-        archive("A", 1, -(2**62), [1]),
-        archive("A", 1, start, [1], missing=[2**31 - 1]),
+        archive(flat, 1, start, [2**40]),
+        archive(flat, 1, start, [1], step_s=7),
+        archive(flat, 99, start, [1]),
+        archive(flat, 1, start + 60_000, [1]),
+        archive(flat, 1, start, [1], register_end=-(2**62)),
+        archive(flat, 1, 2**62, [1]),
+        archive(flat, 1, -(2**62), [1]),
+        archive(flat, 1, start, [1], missing=[2**31 - 1]),
     ]
-    entries = [registers("A", 1, start, [2**31 - 1], [1]), registers("A", 1, start, [0, 1], [2**63 - 1, 0])]
-    one = world(good(0, 1), good(1, 2), packet(3, start + DAY_MS, absurd, entries))
-    play(made, one)
-    wait_until_equal(made, one.tables(), PATIENCE_S)
-    assert {"vee.absurd_value", "vee.future_time", "vee.stale_time"} <= rules(made)
-    assert not dead_letters.listed(settings_of(made).kafka)
+    entries = [registers(flat, 1, start, [2**31 - 1], [1]), registers(flat, 1, start, [0, 1], [2**63 - 1, 0])]
+    town.play([house.good(0, 1), house.good(1, 2), house.packet(3, start + DAY_MS, absurd, entries)])
+    town.settle()
+    found = town.open_findings(house)
+    assert {"vee.absurd_value", "vee.future_time", "vee.stale_time"} <= {rule for rule, _ in found}
+    assert all(message for _, message in found)
+    assert len(town.letters()) == before
 
 
-def test_a_packet_from_the_future_and_a_clock_set_back(made: Installation) -> None:
-    future = archive("A", 1, DAY_1 + 900 * DAY_MS, [5] * 24)
-    set_back = good(2, 7) | {"received_at": DAY_1 - 30 * DAY_MS, "sent_at": DAY_1 - 31 * DAY_MS}
-    late = good(3, 8) | {"sent_at": DAY_1 - 900 * DAY_MS}
-    one = world(good(0, 1), packet(2, DAY_1 + DAY_MS, [future]), good(1, 3), set_back, late)
-    play(made, one)
-    wait_until_equal(made, one.tables(), PATIENCE_S)
-    assert "vee.future_time" in rules(made)
+def test_a_packet_from_the_future_and_a_clock_set_back(town: Town) -> None:
+    house = town.add_house("clocks")
+    future = archive(house.modules()[1], 1, DAY_1 + 900 * DAY_MS, [5] * 24)
+    set_back = house.good(2, 7) | {"received_at": DAY_1 - 30 * DAY_MS, "sent_at": DAY_1 - 31 * DAY_MS}
+    late = house.good(3, 8) | {"sent_at": DAY_1 - 900 * DAY_MS}
+    ahead = house.packet(2, DAY_1 + DAY_MS, [future])
+    town.play([house.good(0, 1), ahead, house.good(1, 3), set_back, late])
+    town.settle()
+    assert "vee.future_time" in {rule for rule, _ in town.open_findings(house)}
 
 
-def test_registers_that_fall_are_quarantined_with_their_reason(made: Installation) -> None:
+def test_registers_that_fall_are_quarantined_with_their_reason(town: Town) -> None:
+    house = town.add_house("falls")
+    supply, first, second = house.modules()
     offsets = [hour * 3600 for hour in range(25)]
-    levels = [1000 + hour for hour in range(25)]
-    falling = levels[:12] + [level - 900 for level in levels[12:]]
-    down = [archive("B", 1, DAY_1, [1] * 24, register_start=500, register_end=90)]
-    supply = [archive("S", 1, DAY_1, [60] * 24)]
-    one = world(packet(1, DAY_1 + DAY_MS, [*supply, *down], [registers("A", 1, DAY_1, offsets, falling)]))
-    play(made, one)
-    wait_until_equal(made, one.tables(), PATIENCE_S)
-    with psycopg.connect(made.dsn) as connection:
-        found = connection.execute(
-            "SELECT usage_point_id, message FROM ingest.v_findings WHERE rule = 'vee.negative_consumption'"
-        ).fetchall()
-    assert {row[0] for row in found} == {"A", "B"}
-    assert all(row[1] for row in found)
+    falling = [1000 + hour - (900 if hour >= 12 else 0) for hour in range(25)]
+    down = [archive(second, 1, DAY_1, [1] * 24, register_start=500, register_end=90)]
+    counted = [archive(supply, 1, DAY_1, [60] * 24)]
+    entry = [registers(first, 1, DAY_1, offsets, falling)]
+    town.play([house.packet(1, DAY_1 + DAY_MS, [*counted, *down], entry)])
+    town.settle()
+    fallen = [message for rule, message in town.open_findings(house) if rule == "vee.negative_consumption"]
+    assert len(fallen) == 2
+    assert all(fallen)
 
 
 @pytest.mark.parametrize("part", [Database, Broker])
-def test_database_or_broker_away_is_waited_for(
-    made: Installation, root: Path, part: type[Database] | type[Broker]
-) -> None:
-    before = faults.pids(made)
-    packets = [good(n, n + 1) for n in range(20)]
-    one = world(*packets)
-    codec, kafka, random = codec_of(made), settings_of(made).kafka, Random(3)
-    traffic = [encoded(message, codec, random) for message in one.messages()]
-    send(kafka, traffic[: len(traffic) // 2])
-    faults.away(part(root), AWAY_S)
-    send(kafka, traffic[len(traffic) // 2 :])
-    wait_until_equal(made, one.tables(), PATIENCE_S)
-    assert faults.pids(made) == before, "a service ended while it should have waited"
-    assert not dead_letters.listed(kafka)
+def test_database_or_broker_away_is_waited_for(town: Town, part: type[Database] | type[Broker]) -> None:
+    house = town.add_house(f"away-{part.__name__}")
+    before = len(town.letters())
+    packets = [house.good(n, n + 1) for n in range(20)]
+    town.play(packets[:10])
+    faults.away(part(town.root), AWAY_S)
+    town.play(packets[10:])
+    town.settle()
+    assert len(town.letters()) == before
