@@ -153,9 +153,7 @@ def _back_day(made: Street) -> date:
 
 
 def _where(on: Screen, place: Installation, folder: Path) -> None:
-    on.say(f"tables    psql '{place.dsn}' -c 'select * from imbalance.v_group_days'")
-    on.say(f"topics    {place.stack.bootstrap_servers}, registry {place.stack.registry_url}")
-    on.say(f"services  balance --installation {place.name} status")
+    replay.where(on, place)
     on.say(f"truth     {_short(folder / TRUTH)}")
 
 

@@ -71,42 +71,44 @@ def against_truth(
     checks = [_groups_are_there(truth, spans)]
     for name, of in truth.groups.items():
         if name in spans:
-            checks += _group(name, of, spans[name])
+            checks.append(_group(name, of, spans[name]))
     checks += _before(truth, before)
     return [*checks, _quarantined(place, truth), _found(place, truth)]
 
 
 def _groups_are_there(truth: Truth, spans: Mapping[str, GroupSpan]) -> Check:
-    days = {len(span.days) for span in spans.values()}
-    whole = spans.keys() == truth.groups.keys() and days == {_day_count(truth)}
+    days = [len(span.days) for span in spans.values()]
+    whole = spans.keys() == truth.groups.keys() and set(days) == {_day_count(truth)}
     return Check(
         whole,
-        f"{len(truth.groups)} groups with {_day_count(truth)} days each, found {len(spans)} with {days}",
+        f"{len(spans)} of {len(truth.groups)} groups, {min(days, default=0)} of {_day_count(truth)} days",
     )
 
 
-def _group(name: str, truth: GroupTruth, span: GroupSpan) -> Iterator[Check]:
+def _group(name: str, truth: GroupTruth, span: GroupSpan) -> Check:
+    """The verdict is right, and the imbalance is the true one within the tolerance shown beside it."""
     unit, tolerance, imbalance = span.unit, span.tolerance, span.imbalance
     if tolerance is None or imbalance is None:
-        yield Check(False, f"{name}: expected an imbalance, found none")
-        return
-    shown = screen.amount(imbalance, unit, signed=True)
-    real = screen.amount(truth.imbalance, unit, signed=True)
-    yield Check(
-        abs(imbalance - truth.imbalance) <= tolerance,
-        f"{name}: imbalance {shown}, truly {real} ±{screen.amount(tolerance, unit)} {screen.unit_of(unit)}",
-    )
+        return Check(False, f"{name}: expected an imbalance, found none")
     since = span.local(span.since).date().isoformat() if span.since else None
-    right = span.verdict == truth.verdict and since == truth.since
-    words = f"{name}: {_WORDS[span.verdict]}" + (f" since {since}" if since else "")
-    told = f", truly {_WORDS[truth.verdict]}" + (f" since {truth.since}" if truth.since else "")
-    yield Check(right, words + told)
+    amounts = (
+        f"imbalance {screen.amount(imbalance, unit, signed=True)}, truly "
+        f"{screen.amount(truth.imbalance, unit, signed=True)} "
+        f"±{screen.amount(tolerance, unit)} {screen.unit_of(unit)}"
+    )
+    right = (span.verdict, since) == (truth.verdict, truth.since)
+    words = _words(span.verdict, since) + ("" if right else f", truly {_words(truth.verdict, truth.since)}")
+    return Check(right and abs(imbalance - truth.imbalance) <= tolerance, f"{name}: {words}; {amounts}")
+
+
+def _words(verdict: str, since: str | None) -> str:
+    return _WORDS[verdict] + (f" since {since}" if since else "")
 
 
 def _before(truth: Truth, before: Sequence[GroupSpan]) -> Iterator[Check]:
     undecided = sorted(span.group_id for span in before if span.verdict == "UNDECIDED")
     truly = ", ".join(truth.unreliable_before)
-    words = f"before the backlog: {', '.join(undecided) or 'none'} unreliable, truly {truly}"
+    words = f"before the backlog: unreliable {', '.join(undecided) or 'none'}, truly {truly}"
     yield Check(undecided == sorted(truth.unreliable_before), words)
 
 

@@ -13,8 +13,8 @@ from balance_local.installation import Installation
 from balance_local.supervisor import SERVICES
 
 POLL_S = 0.3
-QUIET_POLLS = 3
-"""So often in succession nothing must be found: what falls due a moment later is seen too."""
+QUIET_S = 2.0
+"""So long nothing must be found: what falls due a moment later, as silence does, is seen too."""
 
 
 class StuckError(RuntimeError):
@@ -33,29 +33,40 @@ class Left:
         """Everything together."""
         return sum(self.places.values())
 
+    @property
+    def summary(self) -> str:
+        """What is left in few words: `48 to read, 50 to compute, 3 to publish`."""
+        kinds: dict[str, int] = {}
+        for place, count in self.places.items():
+            kind = " ".join(place.split()[-2:])
+            kinds[kind] = kinds.get(kind, 0) + count
+        return ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count) or "nothing left"
+
     def __str__(self) -> str:
         """The places where something is left."""
         return ", ".join(f"{place} {count:,}" for place, count in self.places.items() if count) or "nothing"
 
 
 def wait(of: Installation, patience_s: float = 60.0, told: Callable[[Left], None] = lambda _: None) -> Left:
-    """Return when nothing was left `QUIET_POLLS` times in succession.
+    """Return when nothing was left for a while.
 
     Raises StuckError when what is left did not change for `patience_s`.
     """
-    before, moved, quiet = left(of), time.monotonic(), 0
-    while quiet < QUIET_POLLS:
+    before, moved = left(of), time.monotonic()
+    quiet_since = moved
+    while before.total or time.monotonic() - quiet_since < QUIET_S:
         time.sleep(POLL_S)
         now = left(of)
         told(now)
-        if now != before or not now.total:
+        if now != before:
             moved = time.monotonic()
-        elif time.monotonic() - moved > patience_s:
-            raise StuckError(
-                f"nothing moved for {patience_s:.0f} s, and left is: {now}. "
-                f"Look at `balance --installation {of.name} status` and at the logs in {of.folder / 'logs'}"
-            )
-        quiet = 0 if now.total else quiet + 1
+        if now.total:
+            quiet_since = time.monotonic()
+            if quiet_since - moved > patience_s:
+                raise StuckError(
+                    f"nothing moved for {patience_s:.0f} s, and left is: {now}. Look at "
+                    f"`balance --installation {of.name} status` and at the logs in {of.folder / 'logs'}"
+                )
         before = now
     return before
 

@@ -13,6 +13,8 @@ from balance_local import group_spans, screen
 from balance_local.group_spans import GroupSpan
 from balance_local.screen import Screen
 
+WIDE = 120
+"""Columns from which everything stands in one line."""
 LONG_DAYS = 45
 """A span longer than this is also shown by month."""
 
@@ -51,11 +53,20 @@ def reasons(dsn: str) -> dict[str, str]:
 
 
 def show(on: Screen, title: str, spans: Sequence[GroupSpan], known: Known) -> None:
-    """Print the spans."""
+    """Print the spans; on a narrow screen what is missing stands below."""
+    missing = {span.group_id: _missing(span, known) for span in spans}
+    wide = on.console.width >= WIDE
     table = _table(on, title, spans, "group")
+    if wide:
+        table.add_column("what is missing")
     for span in spans:
-        table.add_row(*_cells(on, span, f"{span.group_id} ({span.due})", _missing(span, known)))
+        name = f"{span.group_id} ({span.due})" if wide else span.group_id
+        cells = _cells(on, span, name, wide=wide)
+        table.add_row(*cells, *([on.text(missing[span.group_id])] if wide else []))
     on.console.print(table)
+    for name, words in missing.items():
+        if words and not wide:
+            on.say(f"{name}: {words}")
 
 
 def show_months(on: Screen, spans: Sequence[GroupSpan]) -> None:
@@ -65,23 +76,29 @@ def show_months(on: Screen, spans: Sequence[GroupSpan]) -> None:
             table = _table(on, f"{span.group_id} by month", [span], "month")
             for part in group_spans.months(span):
                 first = part.local(part.days[0])
-                table.add_row(*_cells(on, part, f"{first:%Y-%m} ({len(part.days)} days)", ""))
+                table.add_row(*_cells(on, part, f"{first:%Y-%m}", wide=on.console.width >= WIDE))
             on.console.print(table)
 
 
 def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Table:
-    unit = screen.unit_of(spans[0].unit) if spans else "m³"
-    table = Table(title=on.text(title), title_justify="left", title_style="bold", box=on.box, pad_edge=False)
+    wide = on.console.width >= WIDE
+    table = Table(
+        title=on.text(f"{title}, in {screen.unit_of(spans[0].unit)}"),
+        title_justify="left",
+        title_style="bold",
+        box=on.box,
+        pad_edge=False,
+        padding=(0, 1) if wide else (0, 1, 0, 0),
+    )
     table.add_column(first, no_wrap=True)
-    for name in (f"supply {unit}", f"members {unit}", "imbalance", "", "tolerance"):
+    for name in ("supply", "members", "imbalance", "", "tolerance" if wide else "±"):
         table.add_column(on.text(name), justify="right", no_wrap=True)
     for name in ("coverage", "verdict"):
         table.add_column(name, no_wrap=True)
-    table.add_column("what is missing")
     return table
 
 
-def _cells(on: Screen, span: GroupSpan, name: str, missing: str) -> list[str | Text]:
+def _cells(on: Screen, span: GroupSpan, name: str, *, wide: bool) -> list[str | Text]:
     relative = span.imbalance / span.supply if span.imbalance is not None and span.supply else None
     tolerance = span.tolerance / span.supply if span.tolerance is not None and span.supply else None
     amounts = [
@@ -93,7 +110,12 @@ def _cells(on: Screen, span: GroupSpan, name: str, missing: str) -> list[str | T
     ]
     words, style = _WORDS[span.verdict]
     verdict = Text(on.text(words + _since(span)), style=style)
-    return [name, *(on.text(cell) for cell in amounts), on.text(_coverage(span)), verdict, on.text(missing)]
+    return [
+        name,
+        *(on.text(cell) for cell in amounts),
+        on.text(_coverage(span, wide=wide)),
+        verdict,
+    ]
 
 
 def _since(span: GroupSpan) -> str:
@@ -103,15 +125,14 @@ def _since(span: GroupSpan) -> str:
     return f" since {screen.day(span.local(since))}"
 
 
-def _coverage(span: GroupSpan) -> str:
+def _coverage(span: GroupSpan, *, wide: bool) -> str:
     """`58 of 60` on the worst day, `est.` when the rest entered as estimates, and the days left open."""
-    estimated = any(day.coverage == "ESTIMATED" for day in span.decided)
+    heard = min(day.members_reported for day in span.days)
+    words = f"{heard} of {span.due}" if wide else f"{heard}/{span.due}"
+    if span.judged and any(day.coverage == "ESTIMATED" for day in span.decided):
+        words += " est."
     undecided = len(span.days) - len(span.decided)
-    return (
-        f"{min(day.members_reported for day in span.days)} of {span.due}"
-        + (" est." if estimated and span.judged else "")
-        + (f", {undecided} days open" if undecided else "")
-    )
+    return f"{words}, {undecided} days open" if undecided and wide else words
 
 
 def _missing(span: GroupSpan, known: Known) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
+from balance_chassis.kafka import topic_name
+from balance_schemas import catalogue
 from balance_simulator import playbook, scenario_file
 from balance_simulator.localtime import Days
 from balance_simulator.playbook import Playbook
@@ -64,7 +65,7 @@ def run(scenario: Scenario, on: Screen, options: Options) -> Replayed:
     spans = group_spans.read(place.dsn, scenario.days.zone, *instants(book))
     show(on, scenario.title, spans, known(place, book))
     group_table.show_months(on, spans)
-    on.say(f"look closer: psql '{place.dsn}' -c 'select * from imbalance.v_group_days'", "dim")
+    where(on, place)
     return Replayed(place, book, spans)
 
 
@@ -116,7 +117,7 @@ def drain(place: Installation, on: Screen) -> None:
     bar = Progress(*columns, console=on.console, transient=True)
     task = bar.add_task("computing", total=None)
     with bar if on.rich else nullcontext():
-        left = draining.wait(place, told=lambda now: bar.update(task, description=f"left: {now}"))
+        left = draining.wait(place, told=lambda now: bar.update(task, description=now.summary))
     if left.dead_letters:
         on.say(
             f"{left.dead_letters} dead letters; see: balance --installation {place.name} dlq list", "yellow"
@@ -147,13 +148,13 @@ def show(on: Screen, title: str, spans: Sequence[GroupSpan], what: Known) -> Non
     group_table.show(on, f"{title} ({screen.span(first, last)})", spans, what)
 
 
-def findings(dsn: str) -> dict[str, int]:
-    """Open findings by rule."""
-    with psycopg.connect(dsn) as connection:
-        rows = connection.execute(
-            "select rule, count(*) from ingest.v_findings where state = 'OPEN' group by rule order by rule"
-        ).fetchall()
-    return dict(rows)
+def where(on: Screen, place: Installation) -> None:
+    """Addresses to look at."""
+    settings = place.settings().kafka
+    topic = topic_name(settings, catalogue.IMBALANCE)
+    on.say(f"tables    balance --installation {place.name} psql -- select * from imbalance.v_group_days;")
+    on.say(f"topics    {settings.bootstrap_servers}: {topic} and others; registry {place.stack.registry_url}")
+    on.say(f"services  balance --installation {place.name} status")
 
 
 def _introduce(on: Screen, scenario: Scenario, book: Playbook) -> None:

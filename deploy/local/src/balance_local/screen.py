@@ -52,7 +52,7 @@ class Screen:
 
     def say(self, words: str, style: str = "") -> None:
         """A line."""
-        self.console.print(self.text(words), style=style, markup=False, highlight=False)
+        self.console.print(self.text(words), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def here() -> Screen:
