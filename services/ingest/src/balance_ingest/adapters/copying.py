@@ -36,7 +36,6 @@ class Numbers:
 
 class _NumbersDumper(Dumper):
     format = Format.BINARY
-    oid = 1016  # int8[]
 
     def dump(self, obj: Numbers) -> bytes:
         """Dimensions, no nulls, element type, length, lower bound; then the elements."""
@@ -49,6 +48,8 @@ class _NumbersDumper(Dumper):
 
 
 psycopg.adapters.register_dumper(Numbers, _NumbersDumper)
+# Only now: registered with it, it would be taken for lists that are copied to int8[] too.
+_NumbersDumper.oid = psycopg.adapters.types["int8"].array_oid
 
 
 def copy_columns(cur: Cursor[Any], table: str, columns: Sequence[Column]) -> None:
