@@ -161,14 +161,16 @@ class House:
     def rows(self, query: str, *values: Any) -> Sequence[Mapping[str, Any]]:
         """Rows of a query."""
         with self.pool.connection() as conn, conn.cursor(row_factory=dict_row) as cur:
-            return cur.execute(query.encode(), values).fetchall()
+            found: Sequence[Mapping[str, Any]] = cur.execute(query.encode(), values).fetchall()
+            return found
 
     def empty(self) -> None:
         """Forget everything."""
         with self.pool.connection() as conn:
             conn.execute(
-                "TRUNCATE imbalance.reading_days, imbalance.group_days, imbalance.memberships, imbalance.meters, "
-                "imbalance.groups, imbalance.usage_points, imbalance.markers, imbalance.outbox RESTART IDENTITY"
+                "TRUNCATE imbalance.reading_days, imbalance.group_days, imbalance.memberships, "
+                "imbalance.meters, imbalance.groups, imbalance.usage_points, imbalance.markers, "
+                "imbalance.outbox RESTART IDENTITY"
             )
             conn.execute("UPDATE imbalance.clock SET heard_at = '-infinity'")
         self.counted.clear()

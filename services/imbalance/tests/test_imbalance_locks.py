@@ -130,7 +130,8 @@ def test_two_sinks_the_register_and_a_worker_at_once_lose_nothing(house: House) 
     before = house.figures()
     house.rows(
         "INSERT INTO imbalance.markers (subject_id, day_start, lane) SELECT balance_group, day, 1 "
-        "FROM imbalance.groups, generate_series(to_timestamp(%s), to_timestamp(%s), '1 day') AS day RETURNING 1",
+        "FROM imbalance.groups, generate_series(to_timestamp(%s), to_timestamp(%s), '1 day') AS day "
+        "RETURNING 1",
         house.day_start(0),
         house.day_start(9),
     )

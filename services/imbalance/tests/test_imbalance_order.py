@@ -1,4 +1,6 @@
-"""The order of arrival does not matter: any permutation, duplication and interleaving gives the same tables."""
+"""The order of arrival does not matter: any permutation, duplication and interleaving gives the same
+tables.
+"""
 
 from __future__ import annotations
 

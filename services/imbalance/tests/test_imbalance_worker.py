@@ -282,7 +282,8 @@ def test_a_panel_that_bounds_the_day_reads_that_days_partition_alone(house: Hous
     house.hear(house.reading("S", 0, 300), house.reading("S", 40, 300))
     house.settle()
     plan = house.rows(
-        "EXPLAIN SELECT * FROM imbalance.v_group_hours WHERE day_start >= '2026-03-01' AND day_start < '2026-03-20'"
+        "EXPLAIN SELECT * FROM imbalance.v_group_hours "
+        "WHERE day_start >= '2026-03-01' AND day_start < '2026-03-20'"
     )
     text = "\n".join(row["QUERY PLAN"] for row in plan)
     assert "group_days_2026_03" in text

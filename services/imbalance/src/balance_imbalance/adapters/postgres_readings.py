@@ -51,9 +51,9 @@ class PostgresReadingDayStore:
             conn.execute(statement("lock_assets_shared"))
             changed = self._upsert(conn, days, numbers, instants)
             if changed:
-                self._mark(conn, changed)
+                self._mark(conn)
             conn.execute(statement("hear_clock"), {"clock_at": clock_at})
-        return len(changed)
+        return changed
 
     def _ensure_partitions(self, instants: set[datetime]) -> None:
         """In a transaction of its own: making one locks the whole table until the end."""
@@ -69,9 +69,11 @@ class PostgresReadingDayStore:
         days: Sequence[ReadingDay],
         numbers: Mapping[str, int],
         instants: Mapping[int, datetime],
-    ) -> Sequence[tuple[int, datetime]]:
+    ) -> int:
+        """How many changed; which, stands in the table `changed_reading_days` of this transaction."""
         if not days:
-            return []
+            return 0
+        conn.execute(statement("make_changed_readings"))
         conn.execute(statement("make_incoming_readings"))
         rows = (
             (
@@ -86,21 +88,17 @@ class PostgresReadingDayStore:
         )
         with conn.cursor() as cur:
             copy_binary(cur, "incoming_reading_days", _COLUMNS, _TYPES, rows)
-        return conn.execute(statement("upsert_readings")).fetchall()
+        return conn.execute(statement("upsert_readings")).rowcount
 
-    def _mark(self, conn: Connection[Any], changed: Sequence[tuple[int, datetime]]) -> None:
-        points = [point for point, _ in changed]
-        conn.execute(statement("lock_groups_of_usage_points"), {"usage_points": sorted(set(points))})
-        starts = {start for _, start in changed}
-        ends = {start: self._calendar.next_day(start) for start in starts}
-        untils = {start: self._calendar.shift(start, self._lookback_days) for start in starts}
+    def _mark(self, conn: Connection[Any]) -> None:
+        conn.execute(statement("lock_groups_of_changed_readings"))
+        starts = [start for (start,) in conn.execute(statement("changed_days"))]
         touched = conn.execute(
             statement("touched_group_days"),
             {
-                "usage_points": points,
-                "day_starts": [start for _, start in changed],
-                "day_ends": [ends[start] for _, start in changed],
-                "untils": [untils[start] for _, start in changed],
+                "day_starts": starts,
+                "day_ends": [self._calendar.next_day(start) for start in starts],
+                "untils": [self._calendar.shift(start, self._lookback_days) for start in starts],
             },
         )
         self._markers.add(conn, touched.fetchall(), self._lane)

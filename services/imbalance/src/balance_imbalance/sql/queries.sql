@@ -22,6 +22,10 @@ CREATE TEMPORARY TABLE IF NOT EXISTS incoming_reading_days (
     usage_point int, day_start timestamptz, step_s int, "values" bigint[], qualities smallint[], version bigint
 ) ON COMMIT DELETE ROWS
 
+-- name: make_changed_readings
+CREATE TEMPORARY TABLE IF NOT EXISTS changed_reading_days (usage_point int, day_start timestamptz)
+ON COMMIT DELETE ROWS
+
 -- name: upsert_readings
 WITH stored AS (
     INSERT INTO imbalance.reading_days AS t (
@@ -42,7 +46,15 @@ WITH stored AS (
     WHERE excluded.version > t.version
     RETURNING usage_point, day_start, changed_in = version AS changed
 )
-SELECT usage_point, day_start FROM stored WHERE changed ORDER BY usage_point, day_start
+INSERT INTO changed_reading_days SELECT usage_point, day_start FROM stored WHERE changed
+
+-- name: lock_groups_of_changed_readings
+SELECT balance_group FROM imbalance.groups
+WHERE balance_group IN (
+    SELECT m.balance_group FROM imbalance.memberships m JOIN changed_reading_days c USING (usage_point)
+)
+ORDER BY balance_group
+FOR SHARE
 
 -- name: lock_groups_of_usage_points
 SELECT balance_group FROM imbalance.groups
@@ -52,12 +64,16 @@ WHERE balance_group IN (
 ORDER BY balance_group
 FOR SHARE
 
+-- name: changed_days
+SELECT DISTINCT day_start FROM changed_reading_days
+
 -- name: touched_group_days
 -- The days themselves, and later ones on which the usage point is missing: they may be estimated from its past.
 WITH changed AS MATERIALIZED (
-    SELECT * FROM unnest(
-        %(usage_points)s::int[], %(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[], %(untils)s::timestamptz[]
-    ) AS c (usage_point, day_start, day_end, until)
+    SELECT usage_point, day_start, day_end, until
+    FROM changed_reading_days
+    JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[], %(untils)s::timestamptz[])
+        AS d (day_start, day_end, until) USING (day_start)
 )
 SELECT m.balance_group, c.day_start
 FROM changed c
