@@ -24,7 +24,7 @@ TRUTH = "truth.json"
 
 
 def run(on: Screen, seed: int = 7) -> bool:
-    """Play the demo; whether everything the tables show equals the truth.
+    """Play the demo; whether all that the tables show equals the truth. In a terminal it stays until Ctrl-C.
 
     Raises NoProfilesError, InstallationError, StuckError.
     """
@@ -45,14 +45,17 @@ def run(on: Screen, seed: int = 7) -> bool:
         on.say(f"{len(wrong)} of {len(checks)} comparisons failed, after {seconds:.0f} s", "bold red")
     else:
         on.say(f"every figure equals the batch oracle and the truth · {seconds:.0f} s", "bold green")
-    _where(on, place, folder)
+    replay.where(on, place)
+    on.say(f"truth     {_short(folder / TRUTH)}")
+    _stay(on, place)
+    replay.rest(on, place)
     return not wrong
 
 
-def stay(on: Screen) -> None:
+def _stay(on: Screen, place: Installation) -> None:
     """Hold until Ctrl-C when somebody watches."""
     if on.rich:
-        on.say("everything stays up · stop with Ctrl-C", "bold")
+        on.say(f"services  run; see balance --installation {place.name} status · stop with Ctrl-C", "bold")
         with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)
@@ -150,11 +153,6 @@ def _spans(place: Installation, end: date) -> list[GroupSpan]:
 
 def _back_day(made: Street) -> date:
     return datetime.fromisoformat(made.truth.backlog_at).astimezone(UTC).date()
-
-
-def _where(on: Screen, place: Installation, folder: Path) -> None:
-    replay.where(on, place)
-    on.say(f"truth     {_short(folder / TRUTH)}")
 
 
 def _short(path: Path) -> str:

@@ -88,6 +88,7 @@ def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Ta
         title_style="bold",
         box=on.box,
         pad_edge=False,
+        show_edge=wide,
         padding=(0, 1) if wide else (0, 1, 0, 0),
     )
     table.add_column(first, no_wrap=True)
@@ -108,6 +109,8 @@ def _cells(on: Screen, span: GroupSpan, name: str, *, wide: bool) -> list[str | 
         screen.percent(relative, signed=True) if relative is not None else "",
         f"±{screen.percent(tolerance)}" if tolerance is not None else "—",
     ]
+    if not wide:
+        amounts = [cell.replace(" %", "%") for cell in amounts]
     words, style = _WORDS[span.verdict]
     verdict = Text(on.text(words + _since(span)), style=style)
     return [

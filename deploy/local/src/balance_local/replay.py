@@ -66,6 +66,7 @@ def run(scenario: Scenario, on: Screen, options: Options) -> Replayed:
     show(on, scenario.title, spans, known(place, book))
     group_table.show_months(on, spans)
     where(on, place)
+    rest(on, place)
     return Replayed(place, book, spans)
 
 
@@ -154,7 +155,13 @@ def where(on: Screen, place: Installation) -> None:
     topic = topic_name(settings, catalogue.IMBALANCE)
     on.say(f"tables    balance --installation {place.name} psql -- select * from imbalance.v_group_days;")
     on.say(f"topics    {settings.bootstrap_servers}: {topic} and others; registry {place.stack.registry_url}")
-    on.say(f"services  balance --installation {place.name} status")
+
+
+def rest(on: Screen, place: Installation) -> None:
+    """Stop the services: tables and topics can be looked at without them."""
+    with on.console.status("stopping the services") if on.rich else nullcontext():
+        place.services_down()
+    on.say(f"services  stopped; start them again: balance --installation {place.name} up")
 
 
 def _introduce(on: Screen, scenario: Scenario, book: Playbook) -> None:

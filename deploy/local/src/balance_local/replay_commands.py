@@ -42,8 +42,5 @@ def replay_command(
 
 def demo_command(seed: Annotated[int, typer.Option(help="Another street.")] = 7) -> None:
     """A street with everything that goes wrong in one; exit code 0 if the tables show the truth."""
-    on = screen.here()
-    right = demo.run(on, seed)
-    demo.stay(on)
-    if not right:
+    if not demo.run(screen.here(), seed):
         raise typer.Exit(1)
