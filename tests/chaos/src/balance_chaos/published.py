@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from balance_local.installation import Installation
@@ -12,6 +12,10 @@ from balance_chaos.outcome import Finding, Key, Outcome, ReadingDay, outcome
 from balance_chaos.stage import codec_of, settings_of
 from balance_chaos.traffic import read_from_beginning
 
+READING_DAYS = "balance.v1.ReadingDaysComputed"
+FINDING = "balance.v1.FindingChanged"
+GROUP_DAY = "balance.v1.GroupDayComputed"
+TOPICS = (catalogue.READINGS, catalogue.READINGS_BACKLOG, catalogue.FINDINGS, catalogue.IMBALANCE)
 _OF_A_GROUP_DAY = (
     "group_id",
     "resource",
@@ -27,28 +31,30 @@ Versions = dict[Hashable, dict[str, Any]]
 
 def from_topics(made: Installation) -> Outcome:
     """What somebody knows who has read everything published."""
+    codec, kafka = codec_of(made), settings_of(made).kafka
+    return reduced(
+        made, [codec.decode(data) for topic in TOPICS for data in read_from_beginning(kafka, topic)]
+    )
+
+
+def reduced(made: Installation, messages: Sequence[tuple[str, dict[str, Any]]]) -> Outcome:
+    """What (record name, value) messages in any order come to."""
     days = _greatest(
         ((day["usage_point_id"], day["day_start_at"]), day)
-        for message in _messages(made, catalogue.READINGS, catalogue.READINGS_BACKLOG)
+        for name, message in messages
+        if name == READING_DAYS
         for day in message["days"]
     )
     group_days = _greatest(
-        ((one["group_id"], one["day_start_at"]), one) for one in _messages(made, catalogue.IMBALANCE)
+        ((one["group_id"], one["day_start_at"]), one) for name, one in messages if name == GROUP_DAY
     )
-    findings = _greatest((one["finding_id"], one) for one in _messages(made, catalogue.FINDINGS))
+    findings = _greatest((one["finding_id"], one) for name, one in messages if name == FINDING)
     return outcome(
         made,
         {_key(key): _reading_day(day) for key, day in days.items()},
         {_key(key): {name: one[name] for name in _OF_A_GROUP_DAY} for key, one in group_days.items()},
         _open(findings.values()),
     )
-
-
-def _messages(made: Installation, *topics: str) -> Iterator[dict[str, Any]]:
-    codec = codec_of(made)
-    for topic in topics:
-        for data in read_from_beginning(settings_of(made).kafka, topic):
-            yield codec.decode(data)[1]
 
 
 def _greatest(versions: Iterable[tuple[Hashable, dict[str, Any]]]) -> Versions:

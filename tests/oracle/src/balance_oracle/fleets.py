@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -57,9 +57,14 @@ class Fleet:
     channels: tuple[Channel, ...]
 
 
-def make_place(random: Random, least_days: int = 2, most_days: int = 5) -> Place:
+def make_place(
+    random: Random,
+    least_days: int = 2,
+    most_days: int = 5,
+    places: Sequence[tuple[str, int, int]] = PLACES,
+) -> Place:
     """Some days in one of the calendars."""
-    zone, start_hour, instant = random.choice(PLACES)
+    zone, start_hour, instant = random.choice(places)
     days = MeteringDays(zone, start_hour)
     first = days.containing(instant)
     count = random.randint(least_days, most_days)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
 from balance_oracle.describe import Described, archive, packet, registers
-from balance_oracle.fleets import Channel, Fleet, Place, latest, make_fleet, make_place
+from balance_oracle.fleets import PLACES, Channel, Fleet, Place, latest, make_fleet, make_place
 from balance_oracle.tables import Tables, compute
 
 HOUR_S = 3600
@@ -37,10 +37,10 @@ class World:
         return [*self.fleet.usage_points, *self.fleet.balance_groups, *self.packets]
 
 
-def make_world(random: Random, *, least_days: int = 2, most_days: int = 5, most_members: int = 3) -> World:
-    """A world by chance; the same for the same state of ``random``."""
-    place = make_place(random, least_days, most_days)
-    fleet = make_fleet(random, place, most_members)
+def make_world(random: Random, places: Sequence[tuple[str, int, int]] = PLACES) -> World:
+    """A world by chance, in one of the places; the same for the same state of ``random``."""
+    place = make_place(random, places=places)
+    fleet = make_fleet(random, place)
     return World(place, fleet, tuple(make_packets(random, place, fleet)))
 
 
@@ -313,8 +313,3 @@ def _spoilt_registers(random: Random, element: Described) -> Described:
         return element | {"values": values[:-1]}
     values[place] = values[place] // 2 if fault == "fall" else values[place] + 20_000
     return element | {"values": values}
-
-
-def with_more_packets(world: World, packets: Sequence[Described]) -> World:
-    """The world in which these were sent too."""
-    return replace(world, packets=(*world.packets, *packets))

@@ -1,0 +1,222 @@
+"""Any permutation, duplication, split and delay of what is sent gives the oracle's tables, value for value.
+
+Both services as they are, handler by handler and step by step, on a real database; what one publishes the
+other is told in any order, twice or late. Only the broker is missing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+from balance_chaos.outcome import differences, expected
+from balance_chaos.published import READING_DAYS, reduced
+from balance_chaos.traffic import GROUP, PACKET, USAGE_POINT
+from balance_chaos.views import from_views
+from balance_chassis.outbox import Outbox
+from balance_chassis.postgres import make_pool
+from balance_chassis.testing import NewInstallation
+from balance_imbalance import handlers as imbalance
+from balance_imbalance.adapters.postgres import PostgresGroupDayStore
+from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
+from balance_imbalance.adapters.postgres_register import PostgresRegister as ImbalanceRegister
+from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.domain.rules import Rules as ImbalanceRules
+from balance_imbalance.entrypoints import kafka as imbalance_kafka
+from balance_ingest import handlers as ingest
+from balance_ingest.adapters.postgres import PostgresStore
+from balance_ingest.adapters.publishing import Renderer
+from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.domain.days import Days
+from balance_ingest.entrypoints import kafka as ingest_kafka
+from balance_ingest.ports import DescribedUsagePoint
+from balance_kernel.calendar import Calendar
+from balance_local.installation import Installation
+from balance_oracle.describe import Described
+from balance_oracle.evidence import is_bad_record
+from balance_oracle.fleets import PLACES
+from balance_oracle.worlds import World, delivered, make_world
+from balance_schemas import avsc
+from balance_schemas.codec import Codec
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+pytestmark = pytest.mark.stack
+
+Pools = tuple[ConnectionPool[Connection[Any]], ConnectionPool[Connection[Any]]]
+EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "12"))
+CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
+AGED = "UPDATE {}.markers SET marked_at = marked_at - INTERVAL '1 minute'"
+TABLES = """SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables
+    WHERE schemaname = %(schema)s AND tablename <> 'clock' AND tablename !~ 'migration'"""
+
+
+@dataclass
+class Services:
+    """Both services on one database, without processes and without a broker between them."""
+
+    made: Installation
+    random: Random
+    ingest_pool: ConnectionPool[Connection[Any]]
+    imbalance_pool: ConnectionPool[Connection[Any]]
+    published: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    underway: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        description = self.made.description
+        self.calendar = Calendar(description.zone, description.day_start_hour)
+        days = Days(self.calendar)
+        self.rules, self.imbalance_rules = ingest.Rules(days), ImbalanceRules()
+        self.store = PostgresStore(self.ingest_pool, days, None)
+        self.register = PostgresRegister(self.ingest_pool, days, None)
+        self.groups = PostgresGroupDayStore(self.imbalance_pool, self.calendar, self.imbalance_rules, None)
+        silence = PostgresSilence(self.ingest_pool, days, None)
+        sweep = imbalance.Sweep(self.groups, self.imbalance_rules, self.calendar)
+        computing = imbalance.Computing(
+            self.groups, self.imbalance_rules, self.calendar, 50, lambda _computed, _changed: None
+        )
+        self.steps: Sequence[Callable[[], int]] = (
+            ingest.Recomputing(self.store, self.rules, 50).step,
+            ingest.Sweep(silence, self.rules).step,
+            self.publish_readings,
+            self.tell_readings,
+            sweep.step,
+            computing.step,
+            self.publish_group_days,
+        )
+
+    def deliver(self, messages: Sequence[Described]) -> None:
+        """Some messages at once, each to whoever reads it."""
+        packets = [CODEC.encode(PACKET, m) for m in messages if "packet_id" in m and not is_bad_record(m)]
+        if packets:
+            read = [ingest_kafka.decode_packet(CODEC, self.calendar, data) for data in packets]
+            ingest.handle_packets(read, self.store, self.rules)
+        assets = [
+            CODEC.encode(USAGE_POINT if "usage_point_id" in m else GROUP, m)
+            for m in messages
+            if "packet_id" not in m
+        ]
+        if assets:
+            heard = [ingest_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
+            described = [asset for asset in heard if isinstance(asset, DescribedUsagePoint)]
+            ingest.handle_usage_points(described, self.register)
+            told = [imbalance_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
+            imbalance.handle_assets(told, ImbalanceRegister(self.imbalance_pool, self.calendar))
+
+    def step(self, number: int) -> int:
+        """One step of one worker, as if it had waited; gives how much it did."""
+        for pool, schema in ((self.ingest_pool, "ingest"), (self.imbalance_pool, "imbalance")):
+            with pool.connection() as connection:
+                connection.execute(AGED.format(schema).encode())
+        return self.steps[number]()
+
+    def settle(self) -> None:
+        """Until nobody has anything left to do."""
+        while sum(self.step(number) for number in range(len(self.steps))):
+            pass
+
+    def publish_readings(self) -> int:
+        values = self._publish(self.ingest_pool, "ingest", Renderer(CODEC))
+        readings = [data for data, name in values if name == READING_DAYS]
+        again = [data for data in readings if self.random.random() < 0.2]
+        self.underway += readings + again
+        return len(values)
+
+    def tell_readings(self) -> int:
+        """Some of what is under way arrives, in any order, by either lane."""
+        self.random.shuffle(self.underway)
+        size = self.random.randint(1, 20)
+        told, self.underway = self.underway[:size], self.underway[size:]
+        if told:
+            lane, days = self.random.choice((0, 1)), self.imbalance_rules.lookback_days
+            store = PostgresReadingDayStore(self.imbalance_pool, self.calendar, lane, days)
+            read = [imbalance_kafka.decode_readings(CODEC, self.calendar, data) for data in told]
+            imbalance.handle_reading_days(read, store)
+        return len(told)
+
+    def publish_group_days(self) -> int:
+        return len(self._publish(self.imbalance_pool, "imbalance", GroupDayRenderer(CODEC)))
+
+    def _publish(
+        self, pool: ConnectionPool[Connection[Any]], schema: str, render: Renderer | GroupDayRenderer
+    ) -> list[tuple[bytes, str]]:
+        outbox, values = Outbox(schema), []
+        with pool.connection() as connection:
+            rows = outbox.claim(connection, 1000)
+            for outgoing in render(connection, rows) if rows else []:
+                name, value = CODEC.decode(outgoing.value or b"")
+                self.published.append((name, value))
+                values.append((outgoing.value or b"", name))
+            outbox.forget(connection, rows)
+        return values
+
+
+def empty(pool: ConnectionPool[Connection[Any]]) -> None:
+    """Both services as on the first day."""
+    with pool.connection() as connection:
+        for schema in ("ingest", "imbalance"):
+            (names,) = connection.execute(TABLES, {"schema": schema}).fetchone() or ("",)
+            connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
+        connection.execute("UPDATE ingest.clock SET received_at = DEFAULT, due_before = DEFAULT")
+        connection.execute("UPDATE imbalance.clock SET heard_at = '-infinity'")
+
+
+@pytest.fixture(scope="module", params=PLACES, ids=lambda place: f"{place[0]}-{place[1]}")
+def place(request: pytest.FixtureRequest) -> tuple[str, int, int]:
+    found: tuple[str, int, int] = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(new_installation: NewInstallation, place: tuple[str, int, int]) -> Installation:
+    """An installation in the place's calendar; its broker is not used."""
+    installation = new_installation(zone=place[0], day_start_hour=place[1], clock="packets")
+    installation.migrate()
+    assert isinstance(installation, Installation)
+    return installation
+
+
+@pytest.fixture(scope="module")
+def pools(made: Installation) -> Iterator[Pools]:
+    postgres = made.settings().postgres
+    with make_pool(postgres, "ingest") as of_ingest, make_pool(postgres, "imbalance") as of_imbalance:
+        yield of_ingest, of_imbalance
+
+
+def play(services: Services, world: World, random: Random) -> None:
+    """Deliver everything in batches, with steps of the workers here and there in between."""
+    messages = delivered(world, random)
+    while messages:
+        size = random.choice((1, 3, 10, 40))
+        services.deliver(messages[:size])
+        messages = messages[size:]
+        for number in range(len(services.steps)):
+            if random.random() < 0.3:
+                services.step(number)
+    services.settle()
+
+
+def test_every_order_gives_the_tables_of_the_oracle(
+    made: Installation,
+    place: tuple[str, int, int],
+    pools: Pools,
+) -> None:
+    # A seed says all; smaller seeds make no smaller worlds, so there is nothing to shrink.
+    @settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+    @given(st.integers(0, 2**32), st.integers(0, 2**32))
+    def hold(of_world: int, of_order: int) -> None:
+        empty(pools[0])
+        world, random = make_world(Random(of_world), [place]), Random(of_order)
+        services = Services(made, random, *pools)
+        play(services, world, random)
+        wanted = expected(world.tables(), made)
+        assert differences(wanted, from_views(made)) == []
+        assert differences(wanted, reduced(made, services.published)) == []
+
+    hold()
