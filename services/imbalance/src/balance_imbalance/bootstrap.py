@@ -30,6 +30,8 @@ from balance_imbalance.metrics import ImbalanceMetrics
 from balance_imbalance.settings import ImbalanceSettings
 
 SERVICE = "imbalance"
+_LEAST_CONNECTIONS = 6
+"""What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
 
@@ -47,7 +49,8 @@ class Assembly:
         self._process = process
         self._calendar = settings.installation.calendar
         self._metrics = ImbalanceMetrics(process.metrics.registry)
-        self._pool: Pool = make_pool(settings.installation.postgres, SERVICE)
+        postgres = settings.installation.postgres
+        self._pool: Pool = make_pool(postgres, SERVICE, max(postgres.pool_size, _LEAST_CONNECTIONS))
         process.closing.callback(self._pool.close)
         self._codec = _codec(settings.installation.registry)
 
