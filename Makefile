@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: help setup up down lint demo test e2e chaos bench-spine generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ e2e: setup ## whole installations only: convergence under faults, bad input
 
 chaos: setup ## the same, large: every process killed again and again, database and broker away for a minute
 	BALANCE_CHAOS_SIZE=large BALANCE_AWAY_SECONDS=60 $(BIN)/pytest tests/e2e/test_convergence.py tests/e2e/test_bad_input.py $(PYTEST)
+
+test-timescale: setup ## the services on TimescaleDB: BALANCE_POSTGRES_BIN=<bin folder of a server that has it>
+	BALANCE_TEST_TIMESCALE=1 $(BIN)/pytest tests/timescale $(PYTEST)
 
 bench-spine: setup ## readings a second, packet to published group day, beside plain ways
 	$(BIN)/python -m balance_bench.spine $(BENCH)

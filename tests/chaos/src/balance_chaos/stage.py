@@ -16,12 +16,12 @@ STACK_FOLDER = "chaos"
 
 
 @contextmanager
-def own_stack() -> Iterator[Path]:
-    """Use broker, registry and database under `.local/chaos`, whatever addresses the environment gives.
+def own_stack(folder: str = STACK_FOLDER) -> Iterator[Path]:
+    """Use broker, registry and database under `.local/<folder>`, whatever addresses the environment gives.
 
     Started by whoever makes an installation inside, left running to be reused, stopped by `stack.down`.
     """
-    root = paths.CHECKOUT / ".local" / STACK_FOLDER
+    root = paths.CHECKOUT / ".local" / folder
     changed = {"BALANCE_LOCAL_ROOT": str(root), **dict.fromkeys(stack.GIVEN)}
     before = {name: os.environ.get(name) for name in changed}
     _set(changed)
