@@ -63,7 +63,9 @@ def test_ingest_reads_what_the_oracle_reads(world: World) -> None:
     tables = world.tables()
     assert readings == tables.readings
     assert findings == {
-        (rule, name, days.day_of(at // 1000)) for rule, name, at in tables.findings if "/" not in name
+        (rule, name, days.day_of(at // 1000))
+        for rule, name, at in tables.findings
+        if name in tables.usage_points
     }
 
 

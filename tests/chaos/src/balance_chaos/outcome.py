@@ -58,8 +58,7 @@ def outcome(
 
 def expected(tables: Tables, made: Installation) -> Outcome:
     """The oracle's tables, for an installation of the same calendar."""
-    points = {name for name, _ in tables.readings}
-    about_points = (finding for finding in tables.findings if finding[1] in points)
+    about_points = (finding for finding in tables.findings if finding[1] in tables.usage_points)
     return outcome(made, tables.readings, tables.group_days, about_points)
 
 

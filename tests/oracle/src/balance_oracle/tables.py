@@ -24,12 +24,14 @@ class Tables:
 
     ``readings``: (usage_point_id, day_start_ms) → (values, qualities) by hour.
     ``group_days``: (group_id, day_start_ms) → figures as in GroupDayComputed, without version and history.
-    ``findings``: (rule, subject, interval_start_ms); the subject is a usage point or ``module/channel``.
+    ``findings``: (rule, subject, interval_start_ms); the subject is a usage point or ``module … channel …``.
+    ``usage_points``: ids of all that were described.
     """
 
     readings: dict[tuple[str, int], ReadingDay]
     group_days: dict[tuple[str, int], dict[str, Any]]
     findings: set[Finding]
+    usage_points: frozenset[str]
 
 
 def compute(
@@ -71,4 +73,5 @@ def compute(
         },
         results,
         {(rule, subject, at * 1000) for rule, subject, at in findings | evidence.findings},
+        frozenset(points),
     )
