@@ -85,7 +85,7 @@ def test_too_few_decided_days_are_not_judged() -> None:
     dark = span(DAY, DAY, DAY, *[UNRELIABLE] * 11)
     assert (dark.imbalance, dark.tolerance, dark.verdict) == (None, None, "UNDECIDED")
     assert dark.supply == 1_400_000_000
-    table = shown(dark, known=Known(dict.fromkeys("abc", "J-0413")))
+    table = shown(dark, known=Known({**dict.fromkeys("abc", "J-0413"), "d": "J-0412"}))
     assert "concentrator J-0413 silent since 5 Nov" in table
     assert "9 of 24, 11 days open" in table
 
@@ -103,6 +103,24 @@ def test_what_is_missing_is_named_with_its_reason() -> None:
     )
     assert "23 of 24 est." in table
     assert "a has two devices under one key since 3 Nov" in table
+
+
+def test_a_group_without_its_supply_is_not_computable() -> None:
+    dark = replace(UNRELIABLE, supply=None, coverage="NOT_COMPUTABLE", missing_usage_points=["S"])
+    table = shown(span(dark, dark), known=Known({"S": "J-1"}, supplies={"S"}))
+    assert "not computable" in table
+    assert "supply meter S not heard all the time" in table
+
+
+def test_what_nobody_was_heard_of_is_no_zero() -> None:
+    silent = replace(UNRELIABLE, supply=None, members=0, members_reported=0)
+    assert span(silent, silent).members is None
+    assert span(silent, UNRELIABLE).members == 60_000_000
+
+
+def test_of_a_single_concentrator_nobody_can_tell_that_it_is_silent() -> None:
+    table = shown(span(*[UNRELIABLE] * 3), known=Known(dict.fromkeys("abc", "J-1")))
+    assert "a not heard, b not heard, and 1 more" in " ".join(table.split())
 
 
 def test_without_a_terminal_everything_is_ascii() -> None:

@@ -94,13 +94,14 @@ fleet:
   resource: STEAM
   usual_meter: {class: many, pulse: 3}
   groups: [{id: HOUSE, supply: common, colour: red}]
-sources: [{file: other.csv, unit: m3, step: 5min}]
+sources: [{file: other.csv, unit: feet, step: 5min}]
 delivery: {seed: -1, silent: [{concentrator: J-1, from: 2025-11-05, to: 2025-11-04}]}
 """,
     )
     for part in (
         "installation.name", "installation.zone", "fleet.resource", "usual_meter.class", "usual_meter.pulse",
-        "groups[0].colour", "sources[0].file", "sources[0].step", "delivery.seed", "delivery.silent[0]",
+        "groups[0].colour", "sources[0].file", "sources[0].unit", "sources[0].step", "delivery.seed",
+        "delivery.silent[0]",
     ):  # fmt: skip
         assert part in words
     assert "expected" in words

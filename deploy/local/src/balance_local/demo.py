@@ -55,7 +55,7 @@ def run(on: Screen, seed: int = 7) -> bool:
 def _stay(on: Screen, place: Installation) -> None:
     """Hold until Ctrl-C when somebody watches."""
     if on.rich:
-        on.say(f"services  run; see balance --installation {place.name} status · stop with Ctrl-C", "bold")
+        on.say(f"services  run; see {replay.COMMAND} -i {place.name} status · stop with Ctrl-C", "bold")
         with suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)

@@ -80,9 +80,17 @@ class GroupSpan:
         return sum(values) if values else None
 
     @property
-    def members(self) -> int:
-        """Consumption of the members on the same days."""
+    def members(self) -> int | None:
+        """Consumption of the members on the same days, missing ones estimated; None if nobody was heard."""
+        if not any(day.members or day.members_reported for day in self._counted):
+            return None
         return sum(day.members or 0 for day in self._counted)
+
+    @property
+    def not_computable(self) -> bool:
+        """Whether the span is not judged for want of a supply."""
+        open_days = [day for day in self.days if day.verdict not in DECIDED]
+        return not self.judged and all(day.coverage == "NOT_COMPUTABLE" for day in open_days)
 
     @property
     def imbalance(self) -> int | None:

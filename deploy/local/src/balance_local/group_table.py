@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 import psycopg
@@ -24,6 +24,7 @@ _WORDS = {
     "SURPLUS": ("SURPLUS", "bold red"),
     "UNDECIDED": ("unreliable", "yellow"),
 }
+_NOT_COMPUTABLE = ("not computable", "dim")
 _RULES = {
     "vee.two_devices": "has two devices under one key",
     "vee.negative_consumption": "has a register that falls",
@@ -35,10 +36,14 @@ _RULES = {
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of usage points that miss something: concentrator, and why they are quarantined."""
+    """What is known of usage points that miss something.
+
+    Their concentrator, why they are quarantined, and which of them supply a group.
+    """
 
     concentrators: Mapping[str, str] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    supplies: Set[str] = frozenset()
 
 
 def reasons(dsn: str) -> dict[str, str]:
@@ -82,10 +87,8 @@ def show_months(on: Screen, spans: Sequence[GroupSpan]) -> None:
 
 def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Table:
     wide = on.console.width >= WIDE
+    on.say(f"{title}, in {screen.unit_of(spans[0].unit)}", "bold")
     table = Table(
-        title=on.text(f"{title}, in {screen.unit_of(spans[0].unit)}"),
-        title_justify="left",
-        title_style="bold",
         box=on.box,
         pad_edge=False,
         show_edge=wide,
@@ -111,7 +114,7 @@ def _cells(on: Screen, span: GroupSpan, name: str, *, wide: bool) -> list[str | 
     ]
     if not wide:
         amounts = [cell.replace(" %", "%") for cell in amounts]
-    words, style = _WORDS[span.verdict]
+    words, style = _NOT_COMPUTABLE if span.not_computable else _WORDS[span.verdict]
     verdict = Text(on.text(words + _since(span)), style=style)
     return [
         name,
@@ -135,18 +138,21 @@ def _coverage(span: GroupSpan, *, wide: bool) -> str:
     if span.judged and any(day.coverage == "ESTIMATED" for day in span.decided):
         words += " est."
     undecided = len(span.days) - len(span.decided)
-    return f"{words}, {undecided} days open" if undecided and wide else words
+    return f"{words}, {undecided} day{'s' if undecided > 1 else ''} open" if undecided and wide else words
 
 
 def _missing(span: GroupSpan, known: Known) -> str:
-    """What is not there: a concentrator when everything missing hangs on one, else usage points and why."""
-    names = span.missing
-    if not names:
-        return ""
+    """What is not there: supply meters; a concentrator when all hangs on one; else usage points and why."""
     since = span.incomplete_since
     when = f" since {screen.day(since)}" if since and since > span.local(span.days[0]) else ""
+    supply = [
+        f"supply meter {name} not heard all the time" for name in span.missing if name in known.supplies
+    ]
+    names = [name for name in span.missing if name not in known.supplies]
     behind = {known.concentrators.get(name) for name in names}
-    if len(names) > 2 and len(behind) == 1 and None not in behind:
-        return f"concentrator {behind.pop()} silent{when}"
-    shown = ", ".join(f"{name} {known.reasons.get(name, 'not heard')}" for name in names[:2])
-    return shown + when + (f", and {len(names) - 2} more" if len(names) > 2 else "")
+    several = len(set(known.concentrators.values())) > 1  # of a single one nobody can tell
+    if len(names) > 2 and len(behind) == 1 and several:
+        return ", ".join([*supply, f"concentrator {behind.pop()} silent{when}"])
+    told = [f"{name} {known.reasons.get(name, 'not heard')}" for name in names[: 1 if supply else 2]]
+    more = [f"{len(names) - len(told)} more"] if len(names) > len(told) else []
+    return ", ".join([*supply, *told]) + when * bool(told) + "".join(f", and {words}" for words in more)

@@ -25,6 +25,8 @@ from balance_local.screen import Screen
 
 SCENARIOS = paths.CHECKOUT / "deploy" / "local" / "scenarios"
 REAL_DATA = "BALANCE_REAL_DATA"
+COMMAND = ".venv/bin/balance"
+"""As it is typed in the checkout."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def run(scenario: Scenario, on: Screen, options: Options) -> Replayed:
     took = playing.play(place, book.packets, on, "packets", options.speed)
     on.say(f"{len(book.packets):,} packets sent in {took:.1f} s", "dim")
     if not options.wait:
-        on.say(f"not waited for; how far it is: balance --installation {place.name} status")
+        on.say(f"not waited for; how far it is: {COMMAND} -i {place.name} status")
         return Replayed(place, book, [])
     drain(place, on)
     spans = group_spans.read(place.dsn, scenario.days.zone, *instants(book))
@@ -120,9 +122,7 @@ def drain(place: Installation, on: Screen) -> None:
     with bar if on.rich else nullcontext():
         left = draining.wait(place, told=lambda now: bar.update(task, description=now.summary))
     if left.dead_letters:
-        on.say(
-            f"{left.dead_letters} dead letters; see: balance --installation {place.name} dlq list", "yellow"
-        )
+        on.say(f"{left.dead_letters} dead letters; see: {COMMAND} -i {place.name} dlq list", "yellow")
 
 
 def instants(book: Playbook) -> tuple[datetime, datetime]:
@@ -137,7 +137,8 @@ def instants(book: Playbook) -> tuple[datetime, datetime]:
 def known(place: Installation, book: Playbook) -> Known:
     """What can be said of what is missing."""
     concentrators = {name: point.concentrator for name, point in book.fleet.usage_points.items()}
-    return Known(concentrators, group_table.reasons(place.dsn))
+    supplies = {one.usage_point for group in book.fleet.groups for one in group.supply}
+    return Known(concentrators, group_table.reasons(place.dsn), supplies)
 
 
 def show(on: Screen, title: str, spans: Sequence[GroupSpan], what: Known) -> None:
@@ -146,14 +147,14 @@ def show(on: Screen, title: str, spans: Sequence[GroupSpan], what: Known) -> Non
         on.say("no group has a day yet: look at the fleet's groups and at the sources", "yellow")
         return
     first, last = spans[0].local(spans[0].days[0]), spans[0].local(spans[0].days[-1])
-    group_table.show(on, f"{title} ({screen.span(first, last)})", spans, what)
+    group_table.show(on, f"{title}, {screen.span(first, last)}", spans, what)
 
 
 def where(on: Screen, place: Installation) -> None:
     """Addresses to look at."""
     settings = place.settings().kafka
     topic = topic_name(settings, catalogue.IMBALANCE)
-    on.say(f"tables    balance --installation {place.name} psql -- select * from imbalance.v_group_days;")
+    on.say(f"tables    {COMMAND} -i {place.name} psql, and there: select * from imbalance.v_group_days;")
     on.say(f"topics    {settings.bootstrap_servers}: {topic} and others; registry {place.stack.registry_url}")
 
 
@@ -161,13 +162,12 @@ def rest(on: Screen, place: Installation) -> None:
     """Stop the services: tables and topics can be looked at without them."""
     with on.console.status("stopping the services") if on.rich else nullcontext():
         place.services_down()
-    on.say(f"services  stopped; start them again: balance --installation {place.name} up")
+    on.say(f"services  stopped; start them again: {COMMAND} -i {place.name} up")
 
 
 def _introduce(on: Screen, scenario: Scenario, book: Playbook) -> None:
     on.say(scenario.title, "bold")
     points, groups = len(book.fleet.usage_points), len(book.fleet.groups)
-    plural = "s" if groups > 1 else ""
-    on.say(f"{points} usage points, {groups} balance group{plural}, {len(book.packets):,} packets")
+    on.say(f"usage points {points}, balance groups {groups}, packets {len(book.packets):,}")
     for note in book.notes:
         on.say(note)

@@ -62,6 +62,15 @@ def unit_name(value: Any) -> str:
     return _WRITTEN.get(name, name)
 
 
+def unit(value: Any, resource: str) -> str:
+    """A unit of a file of that resource, temperatures included. Raises Expected."""
+    name = unit_name(value)
+    known = [*UNITS[resource], *(t for t in TEMPERATURE if t not in UNITS[resource]), PULSES]
+    if name not in known:
+        raise Expected(f"a unit of {resource}: {', '.join(known)}")
+    return name
+
+
 def factor(unit: str, resource: str) -> int | None:
     """Base units in one `unit`; None for pulses, whose weight is the meter's. Raises Expected."""
     if unit == PULSES:

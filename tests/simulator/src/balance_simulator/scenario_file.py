@@ -72,7 +72,7 @@ def _scenario(top: Section, path: Path, variables: Mapping[str, str]) -> Scenari
         usage_points=tuple(_usage_point(s, resource, moment) for s in fleet.sections("usage_points")),
         groups=tuple(_group(s, moment) for s in fleet.sections("groups")),
         modules_per_concentrator=fleet.take("modules_per_concentrator", checking.whole(1, 240), 240),
-        sources=tuple(_source(s, path.parent, variables, moment) for s in top.sections("sources")),
+        sources=tuple(_source(s, path.parent, variables, moment, resource) for s in top.sections("sources")),
         composed=tuple(_composed(s) for s in top.sections("composed")),
         delivery=_delivery(top.section("delivery"), moment),
     )
@@ -185,7 +185,7 @@ def _memberships(s: Section, key: str, moment: Moment) -> tuple[MembershipPlan, 
     return s.take(key, parse, ())
 
 
-def _source(s: Section, folder: Path, variables: Mapping[str, str], moment: Moment) -> Source:
+def _source(s: Section, folder: Path, variables: Mapping[str, str], moment: Moment, resource: str) -> Source:
     def file(value: Any) -> Path:
         return _path(checking.text(value), folder, variables)
 
@@ -196,7 +196,7 @@ def _source(s: Section, folder: Path, variables: Mapping[str, str], moment: Mome
         time=column,
         times=times,
         register=s.take("values", checking.one_of("increments", "register"), "increments") == "register",
-        unit=s.take("unit", lambda v: quantities.unit_name(checking.text(v))),
+        unit=s.take("unit", lambda value: quantities.unit(value, resource)),
         step_s=s.take("step", _step, None),
         columns=s.take("columns", _columns, None),
         key=key,
