@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from balance_chassis.errors import BadRecord
 from balance_chassis.migrations import migrate
+from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
 from balance_chassis.testing import Installation
 from balance_ingest.adapters import wire
 from balance_ingest.adapters.postgres import Pool, PostgresStore
+from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.packets import Packet
 from balance_ingest.handlers import Recomputing, Rules, Sweep, handle_packets, handle_usage_points
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Quality
+from balance_schemas import avsc
+from balance_schemas.codec import Codec
+
+REAL_DATA = Path(os.environ.get("BALANCE_REAL_DATA") or Path(__file__).parents[4] / "shared" / "data")
+"""Real data lies outside the repository; under CI=true its absence fails."""
 
 QUALITIES = [quality.value for quality in Quality]
 TABLES = (
     "channels, evidence_days, usage_points, related_channels, reading_days, findings, outbox, markers, clock"
 )
 
+CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
 ReadingDays = dict[tuple[str, int], tuple[list[int | None], list[str]]]
 
 
@@ -87,6 +97,24 @@ class House:
             FROM ingest.v_findings WHERE state = 'OPEN'"""
         return {(rule, subject, start, end) for rule, subject, start, end in self.rows(query)}
 
+    def published(self) -> list[tuple[str, dict[str, Any]]]:
+        """(topic, value) of what the outbox names, rendered, decoded and forgotten."""
+        outbox, render = Outbox("ingest"), Renderer(CODEC)
+        with self.pool.connection() as conn:
+            rows = outbox.claim(conn, 1000)
+            found = [(each.topic, CODEC.decode(each.value or b"")[1]) for each in render(conn, rows)]
+            outbox.forget(conn, rows)
+        return found
+
+    def reading_days(self) -> list[tuple[str, str, int, int]]:
+        """(topic, usage point, start of the day in seconds, version) of what is to be published."""
+        return sorted(
+            (topic, day["usage_point_id"], day["day_start_at"] // 1000, day["version"])
+            for topic, value in self.published()
+            if "days" in value
+            for day in value["days"]
+        )
+
     def rows(self, query: Any, *values: Any) -> Sequence[tuple[Any, ...]]:
         """Rows of a query."""
         with self.pool.connection() as conn:
@@ -116,3 +144,15 @@ def database(installation: Installation) -> Iterator[House]:
 def house(database: House) -> House:
     """The house, empty."""
     return database.empty()
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Tests on real data are collected where it lies."""
+    absent = not REAL_DATA.is_dir() and os.environ.get("CI") != "true"
+    return True if collection_path.name == "test_ingest_dirty_data.py" and absent else None
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say so where it does not."""
+    if not REAL_DATA.is_dir():
+        terminalreporter.write_line(f"ingest on real data: no folder {REAL_DATA} (BALANCE_REAL_DATA)")

@@ -31,7 +31,7 @@ FINDING = "balance.v1.FindingChanged"
 
 _RANKS = {"CURRENT": 0, "ARCHIVED": ARCHIVED_RANK}
 _EARLIEST = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp())
-_LATEST = int(datetime(2101, 1, 1, tzinfo=UTC).timestamp())
+_LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp())
 _FITTED_FROM = int(datetime(1900, 1, 1, tzinfo=UTC).timestamp())
 _RESOURCES = list(Resource)
 _QUALITIES = list(Quality)
@@ -50,7 +50,7 @@ def from_wire_packet(value: Mapping[str, Any]) -> Packet:
         )
     if not _EARLIEST <= received < _LATEST:
         raise BadRecord(
-            f"expected received_at in the years 2000 to 2100, found {received} s after 1970; "
+            f"expected received_at in the years 2000 to 2099, found {received} s after 1970; "
             "set the clock of the edge"
         )
     return Packet(
