@@ -81,6 +81,11 @@ def test_a_sum_beyond_the_tolerance_is_told_without_a_day() -> None:
     assert "since" not in shown(span(LOSS, LOSS, LOSS))
 
 
+def test_the_last_days_of_a_lasting_loss_are_not_its_beginning() -> None:
+    lasting = span(*[LOSS] * 10, DAY, LOSS, LOSS)
+    assert (lasting.verdict, lasting.since) == ("LOSS", None)
+
+
 def test_too_few_decided_days_are_not_judged() -> None:
     dark = span(DAY, DAY, DAY, *[UNRELIABLE] * 11)
     assert (dark.imbalance, dark.tolerance, dark.verdict) == (None, None, "UNDECIDED")

@@ -23,18 +23,20 @@ from balance_local.screen import Screen
 TRUTH = "truth.json"
 
 
-def run(on: Screen, seed: int = 7) -> bool:
+def run(on: Screen, seed: int = 7, name: str = street.NAME) -> bool:
     """Play the demo; whether all that the tables show equals the truth. In a terminal it stays until Ctrl-C.
+
+    `name` is the installation it is played into, which starts anew.
 
     Raises NoProfilesError, InstallationError, StuckError.
     """
     started = time.monotonic()
     made = street.compose(profiles.read_home(), seed)
-    folder = paths.local_root() / "demo"
+    folder = paths.local_root() / name
     _introduce(on, made, seed, folder)
     with ProcessPoolExecutor(1) as beside:
         awaited = beside.submit(demo_check.oracle, *_sent(made), street.DAYS.zone)
-        place = replay.prepare(street.NAME, street.DAYS, on, keep=False)
+        place = replay.prepare(name, street.DAYS, on, keep=False)
         replay.publish(place, made.before, on)
         before = _first_half(on, place, made)
         after = _second_half(on, place, made, before)

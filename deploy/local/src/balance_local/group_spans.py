@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import hypot
 from typing import Any
@@ -110,25 +110,31 @@ class GroupSpan:
 
     @property
     def verdict(self) -> str:
-        """LOSS, SURPLUS, WITHIN_TOLERANCE, or UNDECIDED. A loss that lasts to the end of the span is one."""
-        if self.imbalance is None or self.tolerance is None:
-            return "UNDECIDED"
-        lasting = self.since
-        if lasting is not None:
-            return lasting.verdict
-        if abs(self.imbalance) <= self.tolerance:
-            return "WITHIN_TOLERANCE"
-        return "LOSS" if self.imbalance > 0 else "SURPLUS"
+        """LOSS, SURPLUS, WITHIN_TOLERANCE, or UNDECIDED: by the sums, or since a day that it lasts from."""
+        return self.since.verdict if self.since else self._by_sum
 
     @property
     def since(self) -> GroupDay | None:
-        """First day of the run of two or more lost (or surplus) days that lasts to the end, if any."""
+        """First day of a loss (or surplus) that came and stays.
+
+        Two days or more to the end of the span are lost, and the days before them together are not.
+        """
         run: list[GroupDay] = []
         for day in reversed(self.decided):
             if day.verdict == "WITHIN_TOLERANCE" or (run and day.verdict != run[-1].verdict):
                 break
             run.append(day)
-        return run[-1] if len(run) > 1 else None
+        before = self.decided[: len(self.decided) - len(run)]
+        calm = bool(before) and replace(self, days=before)._by_sum == "WITHIN_TOLERANCE"
+        return run[-1] if self.judged and len(run) > 1 and calm else None
+
+    @property
+    def _by_sum(self) -> str:
+        if self.imbalance is None or self.tolerance is None:
+            return "UNDECIDED"
+        if abs(self.imbalance) <= self.tolerance:
+            return "WITHIN_TOLERANCE"
+        return "LOSS" if self.imbalance > 0 else "SURPLUS"
 
     @property
     def due(self) -> int:

@@ -125,10 +125,7 @@ def _cells(on: Screen, span: GroupSpan, name: str, *, wide: bool) -> list[str | 
 
 
 def _since(span: GroupSpan) -> str:
-    since = span.since
-    if span.verdict == "UNDECIDED" or since is None or since == span.decided[0]:
-        return ""
-    return f" since {screen.day(span.local(since))}"
+    return f" since {screen.day(span.local(span.since))}" if span.since else ""
 
 
 def _coverage(span: GroupSpan, *, wide: bool) -> str:
