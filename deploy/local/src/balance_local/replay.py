@@ -87,9 +87,9 @@ def real_data() -> Path:
 def prepare(name: str, days: Days, on: Screen, *, keep: bool) -> Installation:
     """The installation of a replay with its services running, empty unless it is to be kept."""
     there = installation.described(name)
-    if there is not None and there.clock != "packets":
+    if name == installation.MAIN or (there is not None and there.clock != "packets"):
         raise InstallationError(
-            f"expected an installation for replays (clock packets), found {name} with clock {there.clock}; "
+            f"expected an installation for replays, found {name}, which is for what happens now; "
             "give the scenario another installation: name"
         )
 
