@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -52,16 +52,6 @@ def disturb(packets: Sequence[Packet], plan: Delivery) -> list[Packet]:
     if plan.shuffle:
         return [packets[i] for i in which[rng.permutation(len(which))]]
     return [packets[i] for i in which[np.argsort(np.concatenate([order, later]), kind="stable")]]
-
-
-def silenced(sendings: Sequence[Sending], concentrator: str, since_s: int, until_s: int) -> list[Sending]:
-    """The sendings with those of a concentrator in [since_s, until_s) moved to until_s."""
-    return [
-        replace(s, sent_s=until_s)
-        if s.report.concentrator == concentrator and since_s <= s.sent_s < until_s
-        else s
-        for s in sendings
-    ]
 
 
 def _session(report: Report, plan: Delivery) -> int:
