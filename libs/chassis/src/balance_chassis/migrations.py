@@ -140,7 +140,7 @@ def _installation(conn: psycopg.Connection[Any], calendar: Calendar) -> str:
 def _choose_storage(conn: psycopg.Connection[Any]) -> str:
     # Installed is not enough: a server that did not preload it refuses CREATE EXTENSION.
     usable = conn.execute(
-        "SELECT 1 FROM pg_available_extensions, pg_settings s WHERE pg_available_extensions.name = 'timescaledb'"
+        "SELECT 1 FROM pg_available_extensions e, pg_settings s WHERE e.name = 'timescaledb'"
         " AND s.name = 'shared_preload_libraries' AND s.setting LIKE '%timescaledb%'"
     ).fetchone()
     if not usable:
