@@ -192,12 +192,13 @@ def pools(made: Installation) -> Iterator[Pools]:
 def play(services: Services, world: World, random: Random) -> None:
     """Deliver everything in batches, with steps of the workers here and there in between."""
     messages = delivered(world, random)
+    odds = [random.choice((0.05, 0.3, 0.8)) for _ in services.steps]
     while messages:
         size = random.choice((1, 3, 10, 40))
         services.deliver(messages[:size])
         messages = messages[size:]
-        for number in range(len(services.steps)):
-            if random.random() < 0.3:
+        for number, odd in enumerate(odds):
+            if random.random() < odd:
                 services.step(number)
     services.settle()
 

@@ -13,8 +13,8 @@ from balance_oracle.days import MeteringDays
 Key = tuple[str, int]
 """(id, day start in ms)."""
 ReadingDay = tuple[list[int | None], list[str]]
-Finding = tuple[str, str, int]
-"""(rule, usage point, start in ms)."""
+Finding = tuple[str, str, int | None]
+"""(rule, usage point or channel, start in ms); without a start for those about channels."""
 
 FIGURES = (
     "supply",
@@ -31,9 +31,9 @@ FIGURES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Reading days and group-days, those withdrawn left out, and open findings about usage points.
+    """Reading days and group-days, those withdrawn left out, and open findings.
 
-    A finding stands for all of its rule and usage point on its day: how many they are is wording.
+    A finding stands for all of its rule and usage point on its day, or channel: how many is wording.
     """
 
     readings: Mapping[Key, ReadingDay]
@@ -52,22 +52,36 @@ def outcome(
     return Outcome(
         {key: (list(v), list(q)) for key, (v, q) in readings.items() if set(q) != {"MISSING"}},
         {key: one for key, one in group_days.items() if not _is_withdrawn(one)},
-        frozenset((rule, point, days.containing(at // 1000) * 1000) for rule, point, at in findings),
+        frozenset(
+            (rule, name, None if at is None else days.containing(at // 1000) * 1000)
+            for rule, name, at in findings
+        ),
     )
 
 
 def expected(tables: Tables, made: Installation) -> Outcome:
     """The oracle's tables, for an installation of the same calendar."""
-    about_points = (finding for finding in tables.findings if finding[1] in tables.usage_points)
-    return outcome(made, tables.readings, tables.group_days, about_points)
+    findings = (
+        (rule, name, at if name in tables.usage_points else None) for rule, name, at in tables.findings
+    )
+    return outcome(made, tables.readings, tables.group_days, findings)
+
+
+def finding(rule: str, point: str | None, module: str | None, channel: int | None, start_ms: int) -> Finding:
+    """As services tell it: about a usage point, or else about a channel."""
+    return (
+        (rule, point, start_ms) if point is not None else (rule, f"module {module} channel {channel}", None)
+    )
 
 
 def differences(wanted: Outcome, found: Outcome, most: int = 5) -> list[str]:
     """The first differences in words; none when the two are equal."""
     words = [*_differences("reading", wanted.readings, found.readings)]
     words += _differences("group-day", wanted.group_days, found.group_days)
-    words += [f"finding {one} is not there" for one in sorted(wanted.findings - found.findings)]
-    words += [f"finding {one} should not be there" for one in sorted(found.findings - wanted.findings)]
+    words += [f"finding {one} is not there" for one in sorted(wanted.findings - found.findings, key=str)]
+    words += [
+        f"finding {one} should not be there" for one in sorted(found.findings - wanted.findings, key=str)
+    ]
     return [*words[:most], f"… {len(words)} in all"] if len(words) > most else words
 
 

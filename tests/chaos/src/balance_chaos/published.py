@@ -8,7 +8,7 @@ from typing import Any
 from balance_local.installation import Installation
 from balance_schemas import catalogue
 
-from balance_chaos.outcome import Finding, Key, Outcome, ReadingDay, outcome
+from balance_chaos.outcome import Finding, Key, Outcome, ReadingDay, finding, outcome
 from balance_chaos.stage import codec_of, settings_of
 from balance_chaos.traffic import read_from_beginning
 
@@ -76,5 +76,6 @@ def _reading_day(day: Mapping[str, Any]) -> ReadingDay:
 
 def _open(findings: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     for one in findings:
-        if one["state"] == "OPEN" and one["usage_point_id"] is not None:
-            yield one["rule"], one["usage_point_id"], one["interval_start_at"]
+        if one["state"] == "OPEN":
+            names = one["usage_point_id"], one["module_id"], one["channel"]
+            yield finding(one["rule"], *names, one["interval_start_at"])

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from balance_local.installation import Installation
 
-from balance_chaos.outcome import FIGURES, Key, Outcome, ReadingDay, outcome
+from balance_chaos.outcome import FIGURES, Key, Outcome, ReadingDay, finding, outcome
 
 _MS = "(extract(epoch FROM {}) * 1000)::bigint"
 _DAY_MS = _MS.format("day_start")
@@ -20,8 +20,8 @@ _GROUP_HOURS = (
 )
 _GROUP_DAYS = f"""SELECT group_id, {_DAY_MS}, resource, unit, missing_usage_points, {_NUMBERS}
     FROM imbalance.v_group_days"""
-_FINDINGS = f"""SELECT rule, usage_point_id, {_MS.format("interval_start_at")} FROM ingest.v_findings
-    WHERE state = 'OPEN' AND usage_point_id IS NOT NULL"""
+_FINDINGS = f"""SELECT rule, usage_point_id, module_id, channel, {_MS.format("interval_start_at")}
+    FROM ingest.v_findings WHERE state = 'OPEN'"""
 
 
 def from_views(made: Installation) -> Outcome:
@@ -48,5 +48,5 @@ def from_views(made: Installation) -> Outcome:
                 "hours": hours[group, day],
                 "missing_usage_points": missing,
             }
-        findings = connection.execute(_FINDINGS).fetchall()
+        findings = [finding(*row) for row in connection.execute(_FINDINGS)]
     return outcome(made, readings, group_days, findings)

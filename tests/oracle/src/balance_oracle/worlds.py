@@ -77,6 +77,8 @@ def make_packets(random: Random, place: Place, fleet: Fleet, house: str = "") ->
                 packets.append(_contradicting(random, one))
             if random.random() < 0.1:
                 packets.append(_superseded(random, one, len(packets) + 1))
+    if random.random() < 0.5:
+        packets.append(_later(random, place, len(packets) + 1, house))
     return packets
 
 
@@ -93,7 +95,9 @@ def delivered(world: World, random: Random) -> list[Described]:
 def _split(whole: Described) -> list[Described]:
     parts = [{"archives": [a], "registers": []} for a in whole["archives"]]
     parts += [{"archives": [], "registers": [r]} for r in whole["registers"]]
-    return [whole | part | {"packet_id": f"{whole['packet_id']}/{n}"} for n, part in enumerate(parts)]
+    return [whole | part | {"packet_id": f"{whole['packet_id']}/{n}"} for n, part in enumerate(parts)] or [
+        whole
+    ]
 
 
 def _contradicting(random: Random, one: Described) -> Described:
@@ -104,6 +108,12 @@ def _contradicting(random: Random, one: Described) -> Described:
         values[random.randrange(len(values))] += 1
         archives.append(element | {"values": values})
     return one | {"archives": archives, "packet_id": one["packet_id"] + "-again"}
+
+
+def _later(random: Random, place: Place, sequence: int, house: str) -> Described:
+    """A packet that says nothing but that days have passed."""
+    received = place.end_ms + random.choice((30, 40, 100, 150)) * HOUR_S * 1000
+    return packet(sequence, received, concentrator_id="J-1" + house)
 
 
 def _superseded(random: Random, one: Described, sequence: int) -> Described:
@@ -177,7 +187,10 @@ def _daily(random: Random, place: Place, channel: Channel) -> list[Report]:
     step = random.choice((3600, 3600, 1800))
     two_devices = random.random() < 0.2
     reports: list[Report] = []
+    silent = random.choice((0.0, 0.0, 0.3))
     for index, start in enumerate(place.day_starts):
+        if random.random() < silent:
+            continue
         end = _day_end(place, index)
         middle = start + 3 * HOUR_S if random.random() < 0.2 else end
         kind = "CURRENT" if random.random() < 0.2 else "ARCHIVED"
