@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
 from balance_chassis.lifecycle import Process, Runnable
 from balance_chassis.markers import BACKLOG, LIVE
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher
-from balance_chassis.settings import RegistrySettings
 from balance_chassis.sink import Sink
 from balance_chassis.worker import Worker
-from balance_schemas import catalogue, codec, registry
+from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -52,7 +52,7 @@ class Assembly:
         postgres = settings.installation.postgres
         self._pool: Pool = make_pool(postgres, SERVICE, max(postgres.pool_size, _LEAST_CONNECTIONS))
         process.closing.callback(self._pool.close)
-        self._codec = _codec(settings.installation.registry)
+        self._codec = make_codec(settings.installation.registry)
 
     def live(self) -> Sequence[Runnable]:
         """The sink of today's readings."""
@@ -140,20 +140,3 @@ def build(settings: ImbalanceSettings, role: str) -> Callable[[Process], Sequenc
     """What `run_process` calls to make the runnables of a role. Raises KeyError for an unknown role."""
     make = ROLES[role]
     return lambda process: make(Assembly(settings, process))
-
-
-def _codec(settings: RegistrySettings) -> codec.Codec:
-    """Ids from the registry, kept in the file; from the file while the registry is away."""
-    try:
-        ids = registry.resolve(
-            settings.url,
-            (settings.username, settings.password or "") if settings.username else None,
-        )
-    except registry.RegistryError:
-        if settings.schema_ids is None or not settings.schema_ids.exists():
-            raise
-        ids = codec.load_ids(settings.schema_ids)
-    else:
-        if settings.schema_ids is not None:
-            codec.save_ids(settings.schema_ids, ids)
-    return codec.Codec(ids, raw_timestamps=True)

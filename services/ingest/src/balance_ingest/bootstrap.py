@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
 from balance_chassis.lifecycle import Process, Runnable
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher
-from balance_chassis.settings import RegistrySettings
 from balance_chassis.sink import Sink
 from balance_chassis.worker import Worker
-from balance_schemas import catalogue, codec, registry
+from balance_schemas import catalogue
 
 from balance_ingest import handlers
 from balance_ingest.adapters.outcomes import SCHEMA
@@ -47,7 +47,7 @@ class Assembly:
         self._metrics = IngestMetrics(process.metrics.registry)
         self._pool: Pool = make_pool(settings.installation.postgres, SERVICE)
         process.closing.callback(self._pool.close)
-        self._codec = _codec(settings.installation.registry)
+        self._codec = make_codec(settings.installation.registry)
         self._rules = handlers.Rules(Days(settings.installation.calendar), settings.limits, settings.grace_s)
         self._now: Now = None if settings.installation.clock == "packets" else lambda: int(time.time())
 
@@ -137,20 +137,3 @@ def build(settings: IngestSettings, role: str) -> Callable[[Process], Sequence[R
     """What `run_process` calls to make the runnables of a role. Raises KeyError for an unknown role."""
     make = ROLES[role]
     return lambda process: make(Assembly(settings, process))
-
-
-def _codec(settings: RegistrySettings) -> codec.Codec:
-    """Ids from the registry, kept in the file; from the file while the registry is away."""
-    try:
-        ids = registry.resolve(
-            settings.url,
-            (settings.username, settings.password or "") if settings.username else None,
-        )
-    except registry.RegistryError:
-        if settings.schema_ids is None or not settings.schema_ids.exists():
-            raise
-        ids = codec.load_ids(settings.schema_ids)
-    else:
-        if settings.schema_ids is not None:
-            codec.save_ids(settings.schema_ids, ids)
-    return codec.Codec(ids, raw_timestamps=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from balance_chassis.errors import BadRecord
+from balance_chassis.framing import decoded
 from balance_kernel.calendar import Calendar
-from balance_schemas.codec import Codec, Undecodable
+from balance_schemas.codec import Codec
 
 from balance_imbalance.adapters import wire
 from balance_imbalance.domain.messages import Asset, ReadingDays
@@ -18,7 +19,7 @@ ASSETS_GROUP = "imbalance-assets"
 
 def decode_readings(codec: Codec, calendar: Calendar, data: bytes | None) -> ReadingDays:
     """Reading days of framed bytes; ``codec`` gives raw timestamps. Raises BadRecord."""
-    name, value = _decoded(codec, data)
+    name, value = decoded(codec, data)
     if name != wire.READING_DAYS:
         raise BadRecord(f"expected {wire.READING_DAYS}, found {name}: written to the wrong topic")
     return wire.from_wire_reading_days(value, calendar)
@@ -30,7 +31,7 @@ def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset
     """
     if data is None:
         return None
-    name, value = _decoded(codec, data)
+    name, value = decoded(codec, data)
     if name == wire.USAGE_POINT:
         return wire.from_wire_usage_point(value)
     if name == wire.GROUP:
@@ -46,12 +47,3 @@ CONSUMERS: Mapping[str, Decode] = {
     ASSETS_GROUP: decode_asset,
 }
 """By consumer group of the catalogue: framed bytes to what its handler takes."""
-
-
-def _decoded(codec: Codec, data: bytes | None) -> tuple[str, Mapping[str, object]]:
-    if data is None:
-        raise BadRecord("expected a record, found a tombstone: this topic is not compacted")
-    try:
-        return codec.decode(data)
-    except Undecodable as error:
-        raise BadRecord(error.reason) from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from balance_chassis.errors import BadRecord
+from balance_chassis.framing import decoded
 from balance_kernel.calendar import Calendar
-from balance_schemas.codec import Codec, Undecodable
+from balance_schemas.codec import Codec
 
 from balance_ingest.adapters import wire
 from balance_ingest.domain.packets import Packet
@@ -24,7 +25,7 @@ Asset = DescribedUsagePoint | str
 
 def decode_packet(codec: Codec, _calendar: Calendar, data: bytes | None) -> Packet:
     """A packet of framed bytes; `codec` gives raw timestamps. Raises BadRecord."""
-    name, value = _decoded(codec, data)
+    name, value = decoded(codec, data)
     if name != wire.PACKET:
         raise BadRecord(f"expected {wire.PACKET}, found {name}: written to the wrong topic")
     return wire.from_wire_packet(value)
@@ -34,7 +35,7 @@ def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset
     """A usage point of framed bytes, or NOT_OURS, as is a tombstone. Raises BadRecord."""
     if data is None:
         return NOT_OURS
-    name, value = _decoded(codec, data)
+    name, value = decoded(codec, data)
     if name == wire.USAGE_POINT:
         return wire.from_wire_usage_point(value)
     if name == wire.BALANCE_GROUP:
@@ -52,12 +53,3 @@ CONSUMERS: Mapping[str, Decode] = {
     ASSETS_GROUP: decode_asset,
 }
 """By consumer group of the catalogue: framed bytes to what its handler takes."""
-
-
-def _decoded(codec: Codec, data: bytes | None) -> tuple[str, Mapping[str, object]]:
-    if data is None:
-        raise BadRecord("expected a record, found a tombstone: this topic is not compacted")
-    try:
-        return codec.decode(data)
-    except Undecodable as error:
-        raise BadRecord(error.reason) from error

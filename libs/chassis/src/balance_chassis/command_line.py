@@ -1,0 +1,51 @@
+"""What the command line of every service can do: run a role, migrate, check the settings."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
+
+from balance_chassis.lifecycle import EXIT_SETTINGS, Build, run_process
+from balance_chassis.settings import Settings, SettingsError
+
+
+class ServiceSettings(Protocol):
+    """A service's own settings, beside those of the installation."""
+
+    @property
+    def installation(self) -> Settings:
+        """What every process of the installation is given."""
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def main(
+    service: str,
+    description: str,
+    *,
+    load: Callable[[], S],
+    roles: Iterable[str],
+    build: Callable[[S, str], Build],
+    migrate: Callable[[S], Sequence[str]],
+) -> int:
+    """Do what the arguments of this process say: `run --role <role>`, `migrate` or `check-config`; the exit
+    code. Wrong settings are said in words on standard error (78).
+    """
+    parser = argparse.ArgumentParser(prog=f"balance_{service}", description=description)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run one process until SIGTERM")
+    run.add_argument("--role", required=True, choices=sorted(roles))
+    commands.add_parser("migrate", help="bring the database schema up to date")
+    commands.add_parser("check-config", help="read the settings and say what is wrong with them")
+    arguments = parser.parse_args()
+    try:
+        settings = load()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return EXIT_SETTINGS
+    if arguments.command == "run":
+        return run_process(service, arguments.role, build(settings, arguments.role), settings.installation)
+    for name in migrate(settings) if arguments.command == "migrate" else ():
+        print(f"applied {name}")
+    return 0
