@@ -88,7 +88,7 @@ def test_the_fitting_holds_the_whole_hour_and_the_meter_its_start() -> None:
 def test_a_deleted_usage_point_has_no_readings_and_its_channel_nobody() -> None:
     result = tables([archive("R-1", 1, DAY_1, [1])], flat() | {"state": "DELETED"})
     assert not result.readings
-    assert result.findings == {("vee.unknown_channel", "module R-1 channel 1", DAY_1)}
+    assert result.findings == {("vee.unknown_channel", "R-1/1", DAY_1)}
 
 
 def test_counts_that_do_not_fit_the_registers_are_suspect_in_the_whole_span() -> None:

@@ -151,4 +151,4 @@ def test_days_between_two_readings_are_computed() -> None:
 def test_a_conflict_of_registers_counts_as_no_register() -> None:
     result = tables([(0, 100), (1, 150), (1, 151), (2, 102)])
     assert day(result)[:2] == [(10, "VALID")] * 2
-    assert ("vee.conflicting_duplicate", "module R-1 channel 1", DAY_1 + HOUR_MS) in result.findings
+    assert ("vee.conflicting_duplicate", "R-1/1", DAY_1 + HOUR_MS) in result.findings

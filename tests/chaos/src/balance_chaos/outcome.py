@@ -69,9 +69,7 @@ def expected(tables: Tables, made: Installation) -> Outcome:
 
 def finding(rule: str, point: str | None, module: str | None, channel: int | None, start_ms: int) -> Finding:
     """As services tell it: about a usage point, or else about a channel."""
-    return (
-        (rule, point, start_ms) if point is not None else (rule, f"module {module} channel {channel}", None)
-    )
+    return (rule, point, start_ms) if point is not None else (rule, f"{module}/{channel}", None)
 
 
 def differences(wanted: Outcome, found: Outcome, most: int = 5) -> list[str]:

@@ -103,7 +103,7 @@ def gather(packets: Iterable[Mapping[str, Any]], days: MeteringDays, settings: S
 
 def channel_name(channel: Channel) -> str:
     """How a finding names a channel."""
-    return f"module {channel[0]} channel {channel[1]}"
+    return f"{channel[0]}/{channel[1]}"
 
 
 def _refused(rule: str, element: Mapping[str, Any]) -> Finding:

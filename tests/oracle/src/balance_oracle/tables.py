@@ -24,7 +24,7 @@ class Tables:
 
     ``readings``: (usage_point_id, day_start_ms) → (values, qualities) by hour.
     ``group_days``: (group_id, day_start_ms) → figures as in GroupDayComputed, without version and history.
-    ``findings``: (rule, subject, interval_start_ms); the subject is a usage point or ``module … channel …``.
+    ``findings``: (rule, subject, interval_start_ms); the subject is a usage point or ``module/channel``.
     ``usage_points``: ids of all that were described.
     """
 

@@ -174,6 +174,15 @@ def name_readings(conn: Connection[Any], changed: Sequence[Pair], is_old: Callab
             outbox.add(conn, topic, keys[first : first + _KEYS_AN_OUTBOX_ROW], lane)
 
 
+CLOCK_ALONE = (0, 0)
+"""Key of no reading day: its message tells how far time has come, and nothing else."""
+
+
+def name_clock(conn: Connection[Any]) -> None:
+    """Name the clock to the publisher: where packets tell the time, others must hear that it passed."""
+    Outbox(SCHEMA).add(conn, catalogue.READINGS, [list(CLOCK_ALONE)], LIVE)
+
+
 def name_findings(conn: Connection[Any], changed: Sequence[str]) -> None:
     """Name findings to the publisher."""
     for first in range(0, len(changed), _KEYS_AN_OUTBOX_ROW):

@@ -16,10 +16,17 @@ from psycopg_pool import ConnectionPool
 from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.evidence_rows import copy_block, copy_points, from_rows
 from balance_ingest.adapters.histories import Histories
-from balance_ingest.adapters.outcomes import SCHEMA, Findings, Readings, name_findings, name_readings
+from balance_ingest.adapters.outcomes import (
+    SCHEMA,
+    Findings,
+    Readings,
+    name_clock,
+    name_findings,
+    name_readings,
+)
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.cutting import ChannelKey
-from balance_ingest.domain.days import DAY_S, Days, Ints, as_datetime
+from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
 from balance_ingest.domain.evidence import Block, Points
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.history import UsagePoint
@@ -314,7 +321,9 @@ class PostgresWork:
         name_readings(self._conn, changed, lambda day: self._days.end_of(day) < old_before)
         name_findings(self._conn, self._findings.write(self._conn))
         add_markers(self._conn, self._marked, old_before)
-        self._conn.execute(statement("hear"), {"received": self._received}, prepare=True)
+        was = self._row(statement("hear"), received=self._received)
+        if was and self._now is None and was[0] // HOUR_S < self._received // HOUR_S:
+            name_clock(self._conn)
 
     def _rows(self, name: str, **values: Any) -> Sequence[Any]:
         with self._conn.cursor(binary=True) as cur:

@@ -16,8 +16,10 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 
 from balance_ingest.adapters import wire
+from balance_ingest.adapters.outcomes import CLOCK_ALONE
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import as_datetime
+from balance_ingest.domain.readings import ALGORITHM_VERSION
 
 MAX_VALUES = 40_000
 """Values a message holds at most: about 256 KiB."""
@@ -57,7 +59,10 @@ class Renderer:
         clock_at = (conn.execute(statement("clock")).fetchone() or (0,))[0] * 1000
         now = datetime.now(UTC)
         partitions = catalogue.load().topics[topic].partitions
-        for (shard, algorithm), days in _by_shard(_current(conn, keys), partitions).items():
+        found = dict(_by_shard(_current(conn, keys), partitions))
+        if CLOCK_ALONE in keys and not found:
+            found[0, ALGORITHM_VERSION] = []
+        for (shard, algorithm), days in found.items():
             for part in _parts(days):
                 value = {
                     "computed_at": int(now.timestamp() * 1000),
@@ -65,8 +70,7 @@ class Renderer:
                     "algorithm_version": algorithm,
                     "days": part,
                 }
-                first = part[0]
-                event = f"{first['usage_point_id']}/{first['day_start_at']}/{first['version']}/{len(part)}"
+                event = _event(part) if part else f"clock/{clock_at}"
                 yield self._outgoing(topic, str(shard), wire.READINGS, value, event, shard)
 
     def _outgoing(
@@ -126,5 +130,11 @@ def _parts(days: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]
             yield days[first:position]
             first, values = position, 0
         values += len(day["values"])
-    if first < len(days):
+    if first < len(days) or not days:
         yield days[first:]
+
+
+def _event(days: Sequence[Mapping[str, Any]]) -> str:
+    """Identity of a message of these days."""
+    first = days[0]
+    return f"{first['usage_point_id']}/{first['day_start_at']}/{first['version']}/{len(days)}"

@@ -233,7 +233,11 @@ WHERE c.channel_id = %(channel)s AND e.day_start = ANY (%(days)s)
 SELECT received_at, due_before FROM ingest.clock
 
 -- name: hear
-UPDATE ingest.clock SET received_at = %(received)s WHERE received_at < %(received)s
+-- Gives the clock as it was when this put it forward.
+UPDATE ingest.clock c SET received_at = %(received)s
+FROM (SELECT received_at FROM ingest.clock) AS was
+WHERE c.received_at < %(received)s
+RETURNING was.received_at
 
 -- name: fall_due
 UPDATE ingest.clock SET due_before = %(due)s
