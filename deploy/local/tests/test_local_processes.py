@@ -40,6 +40,20 @@ def test_a_daemon_is_found_again_and_stopped(daemon: Daemon) -> None:
     assert not daemon.stop()
 
 
+def test_a_daemon_is_known_although_its_variables_show_late(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown, asked = psutil.Process.environ, []
+
+    def late(process: psutil.Process) -> dict[str, str]:
+        asked.append(process)
+        return shown(process) if len(asked) > 3 else {}
+
+    monkeypatch.setattr(psutil.Process, "environ", late)
+    daemon.start(SLEEPS)
+    assert daemon.process() is not None
+
+
 def test_a_killed_daemon_is_known_to_be_gone(daemon: Daemon) -> None:
     daemon.start(SLEEPS)
     process = daemon.process()

@@ -15,6 +15,7 @@ MARK = "BALANCE_DAEMON"
 """Variable each daemon carries: its folder. A pid alone may by now belong to somebody else."""
 
 LOG_BYTES = 20 * 1024 * 1024
+_SHOWS_ITSELF_WITHIN_S = 10.0
 _started_here: list[subprocess.Popen[bytes]] = []
 
 
@@ -70,6 +71,10 @@ class Daemon:
             )
         _started_here.append(child)
         (self.folder / "pid").write_text(str(child.pid))
+        # Just after exec the kernel shows no variables: on a busy machine it would seem to have ended.
+        deadline = time.monotonic() + _SHOWS_ITSELF_WITHIN_S
+        while self.process() is None and child.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.002)
 
     def wait(self, ready: Callable[[], bool], patience_s: float) -> None:
         """Return when it is ready. Raises NotStartedError when it ends first or takes longer."""
