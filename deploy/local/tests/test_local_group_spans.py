@@ -110,6 +110,14 @@ def test_what_is_missing_is_named_with_its_reason() -> None:
     assert "a has two devices under one key since 3 Nov" in table
 
 
+def test_what_came_again_is_not_missing_since() -> None:
+    gap = replace(DAY, coverage="ESTIMATED", members_reported=23, missing_usage_points=["a"])
+    assert "a not heard on 3 Nov" in shown(span(DAY, gap, DAY))
+    assert "a not heard between 2 Nov and 4 Nov" in shown(span(gap, DAY, gap, DAY))
+    assert "a not heard since 3 Nov" in shown(span(DAY, gap, gap))
+    assert "since" not in shown(span(gap, gap))
+
+
 def test_a_group_without_its_supply_is_not_computable() -> None:
     dark = replace(UNRELIABLE, supply=None, coverage="NOT_COMPUTABLE", missing_usage_points=["S"])
     table = shown(span(dark, dark), known=Known({"S": "J-1"}, supplies={"S"}))

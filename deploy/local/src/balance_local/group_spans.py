@@ -147,9 +147,9 @@ class GroupSpan:
         return sorted({name for day in self.days for name in day.missing_usage_points})
 
     @property
-    def incomplete_since(self) -> datetime | None:
-        """Local start of the first day on which something was missing."""
-        return next((self.local(day) for day in self.days if day.missing_usage_points), None)
+    def incomplete(self) -> list[GroupDay]:
+        """Days on which something was missing."""
+        return [day for day in self.days if day.missing_usage_points]
 
     def local(self, day: GroupDay) -> datetime:
         """Start of a day on the clock of the installation."""

@@ -138,10 +138,20 @@ def _coverage(span: GroupSpan, *, wide: bool) -> str:
     return f"{words}, {undecided} day{'s' if undecided > 1 else ''} open" if undecided and wide else words
 
 
+def _when(span: GroupSpan) -> str:
+    """When something was missing: nothing for all the time, else since a day, on a day, or between two."""
+    days = span.incomplete
+    if not days or days == list(span.days):
+        return ""
+    first, last = (screen.day(span.local(day)) for day in (days[0], days[-1]))
+    if days[-1] is span.days[-1]:
+        return f" since {first}" if days[0] is not span.days[0] else ""
+    return f" on {first}" if first == last else f" between {first} and {last}"
+
+
 def _missing(span: GroupSpan, known: Known) -> str:
     """What is not there: supply meters; a concentrator when all hangs on one; else usage points and why."""
-    since = span.incomplete_since
-    when = f" since {screen.day(since)}" if since and since > span.local(span.days[0]) else ""
+    when = _when(span)
     supply = [
         f"supply meter {name} not heard all the time" for name in span.missing if name in known.supplies
     ]
