@@ -108,6 +108,18 @@ delivery: {seed: -1, silent: [{concentrator: J-1, from: 2025-11-05, to: 2025-11-
     assert "found" in words
 
 
+def test_gas_in_energy_is_told_what_to_do(tmp_path: Path) -> None:
+    words = problems(
+        tmp_path,
+        """
+installation: {name: house}
+fleet: {resource: GAS, groups: [{id: HOUSE, supply: common}]}
+sources: [{file: my.csv, unit: kWh}]
+""",
+    )
+    assert "found kWh; gas is balanced in volume: divide by the calorific value" in words
+
+
 def test_mistakes_in_the_numbers_name_line_and_column(tmp_path: Path) -> None:
     words = problems(tmp_path, SMALL, "time,common,flat_1\n2025-11-01 00:00,1.0,x\nyesterday,1.0,2.0\n")
     assert "my.csv: line 2, flat_1: expected a number" in words

@@ -12,7 +12,6 @@ import typer
 from aiokafka.errors import KafkaError
 from balance_chassis.settings import SettingsError
 from balance_schemas.registry import RegistryError
-from rich.console import Console
 from rich.markup import escape
 
 from balance_local import (
@@ -22,11 +21,12 @@ from balance_local import (
     installation,
     overview,
     replay_commands,
+    screen,
     services,
     stack,
 )
 from balance_local.daemon import NotStartedError
-from balance_local.installation import MAIN, ZONE, Installation, InstallationError
+from balance_local.installation import MAIN, Installation, InstallationError
 from balance_local.topics import TopicsError
 
 app = typer.Typer(help="BALANCE on this machine.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -41,7 +41,7 @@ app.add_typer(dlq_app, name="dlq")
 app.add_typer(services_app, name="services")
 app.add_typer(stack_app, name="stack")
 
-console = Console()
+console = screen.here().console
 
 _FORESEEN = (
     NotStartedError,
@@ -67,6 +67,8 @@ def choose(
     name: Annotated[str, typer.Option("--installation", "-i", help="Which installation.")] = MAIN,
 ) -> None:
     """Database, topic prefix, metering calendar and clock are those of the chosen installation."""
+    with _errors_in_words():
+        installation.check_name(name)
     _State.name = name
     # What these libraries warn about while something starts is no news to whoever waits for it.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -74,17 +76,25 @@ def choose(
 
 @app.command()
 def up(
-    zone: Annotated[str, typer.Option(help="Time zone of the metering calendar.")] = ZONE,
-    day_start_hour: Annotated[int, typer.Option(help="Hour at which the metering day starts.")] = 0,
-    clock: Annotated[str, typer.Option(help="wall, or packets for a replay of the past.")] = "wall",
+    zone: Annotated[
+        str | None, typer.Option(help="Time zone of the metering calendar; Europe/Chisinau when made.")
+    ] = None,
+    day_start_hour: Annotated[
+        int | None, typer.Option(help="Hour at which the metering day starts; 0 when made.")
+    ] = None,
+    clock: Annotated[
+        str | None, typer.Option(help="wall, or packets for a replay of the past; wall when made.")
+    ] = None,
 ) -> None:
     """Start stack and services; made on the first run, and calendar and clock stay as they were then."""
     with _errors_in_words():
-        there = installation.described(_State.name)
-        chosen = (
-            installation.opened(_State.name, say)
-            if there
-            else installation.create(_State.name, zone, day_start_hour, clock, say)
+        there = installation.described(_State.name) or installation.Description(_State.name)
+        chosen = installation.create(
+            _State.name,
+            there.zone if zone is None else zone,
+            there.day_start_hour if day_start_hour is None else day_start_hour,
+            there.clock if clock is None else clock,
+            say,
         )
         _start(chosen)
         overview.show(console, chosen.description, chosen.stack)
@@ -98,6 +108,8 @@ def down(
 ) -> None:
     """Stop the services, and the stack unless another installation's services use it."""
     with _errors_in_words():
+        if _State.name != MAIN and installation.described(_State.name) is None:
+            raise installation.missing(_State.name)
         running = [one for one in installation.everyone() if services.daemon(one.folder).process()]
         for one in running:
             if everything or one.name == _State.name:
@@ -115,10 +127,11 @@ def status() -> None:
     """Processes, addresses, what is still to be read, what is parked."""
     with _errors_in_words():
         description = installation.described(_State.name)
+        if description is None:
+            raise installation.missing(_State.name)
         running = stack.running()
-        if description is None or running is None:
-            what = "stack" if running is None else f"installation {_State.name}"
-            console.print(f"the {what} does not run; start it: balance --installation {_State.name} up")
+        if running is None:
+            say(f"the stack does not run; start it: balance --installation {_State.name} up")
             raise typer.Exit(1)
         overview.show(console, description, running)
 

@@ -48,7 +48,8 @@ def read_file(path: Path) -> tuple[Sequence[Described], Sequence[Described]]:
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FleetError([f"{path}: expected a file of YAML, found: {error}"]) from error
+        found = error.strerror if isinstance(error, OSError) else error
+        raise FleetError([f"{path}: expected a file of YAML, found: {found}"]) from error
     if not isinstance(document, dict) or set(document) - set(_FILE_KEYS):
         found = ", ".join(map(str, document)) if isinstance(document, dict) else type(document).__name__
         raise FleetError([f"{path}: expected the lists {' and '.join(_FILE_KEYS)}, found {found}"])

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import psycopg
 from balance_chassis.settings import Settings, load
@@ -145,7 +146,7 @@ def create(
     """The installation of that name, made if it is not there; the stack is started when it does not run.
 
     Its database is empty and its topics are missing until `migrate` and `topics_apply`. Raises
-    InstallationError for a wrong name or clock, and when it is there with another calendar or clock.
+    InstallationError for a wrong name, calendar or clock, and when it is there with another one.
     """
     wanted = Description(name, zone, day_start_hour, clock)
     _check(wanted)
@@ -166,7 +167,7 @@ def opened(name: str, say: Say = lambda _: None) -> Installation:
     """An installation that is there, as it was described; the stack is started when it does not run."""
     found = described(name)
     if found is None:
-        raise InstallationError(f"there is no installation {name}; make it: balance --installation {name} up")
+        raise missing(name)
     return create(**asdict(found), say=say)
 
 
@@ -176,6 +177,15 @@ def described(name: str) -> Description | None:
         return Description(**json.loads((folder_of_all() / name / "installation.json").read_text()))
     except FileNotFoundError:
         return None
+
+
+def missing(name: str) -> InstallationError:
+    """What to say of an installation that is not there."""
+    others = ", ".join(one.name for one in everyone())
+    there = f" (there is {others})" if others else ""
+    return InstallationError(
+        f"there is no installation {name}{there}; make it: balance --installation {name} up"
+    )
 
 
 def everyone() -> Iterator[Description]:
@@ -191,10 +201,26 @@ def folder_of_all() -> Path:
     return paths.local_root() / "installations"
 
 
-def _check(wanted: Description) -> None:
-    if not _NAME.fullmatch(wanted.name):
+def check_name(name: str) -> None:
+    """Raise InstallationError for a name that no installation can have."""
+    if not _NAME.fullmatch(name):
         raise InstallationError(
-            f"expected a name of lower-case letters, digits and _, at most 40, found {wanted.name!r}"
+            "expected an installation's name of lower-case letters, digits and _ that begins with a letter, "
+            f"at most 40, found {name!r}"
+        )
+
+
+def _check(wanted: Description) -> None:
+    check_name(wanted.name)
+    try:
+        ZoneInfo(wanted.zone)
+    except (ZoneInfoNotFoundError, OSError, ValueError):  # a folder, or nothing that a name of a zone can be
+        raise InstallationError(
+            f"expected a time zone such as {ZONE} or UTC, found {wanted.zone!r}"
+        ) from None
+    if not 0 <= wanted.day_start_hour <= 23:
+        raise InstallationError(
+            f"expected an hour from 0 to 23 at which the day starts, found {wanted.day_start_hour}"
         )
     if wanted.clock not in CLOCKS:
         raise InstallationError(f"expected a clock of {', '.join(CLOCKS)}, found {wanted.clock!r}")

@@ -29,7 +29,7 @@ def show_letters(console: Console, letters: Sequence[Letter]) -> None:
     if not letters:
         console.print("no dead letters")
         return
-    table = Table("group", "at (UTC)", "from", "bytes", "kind", "reason", "returned", box=box.SIMPLE)
+    table = _table("group", "at (UTC)", "from", "bytes", "kind", "reason", "returned")
     for letter in letters:
         table.add_row(
             letter.group,
@@ -71,7 +71,7 @@ def _addresses(chosen: Installation) -> Table:
 
 
 def _processes(chosen: Installation) -> Table:
-    table = Table("service", "role", "pid", "state", "restarts", "health and metrics", box=box.SIMPLE)
+    table = _table("service", "role", "pid", "state", "restarts", "health and metrics")
     found = supervisor.recorded(chosen.folder) if services.daemon(chosen.folder).process() else []
     for service in found:
         port = f"http://127.0.0.1:{service.port}/metrics"
@@ -89,7 +89,15 @@ def _processes(chosen: Installation) -> Table:
 
 
 def _groups(chosen: Installation) -> Table:
-    table = Table("consumer group", "topic", "to read", "dead letters", box=box.SIMPLE)
+    table = _table("consumer group", "topic", "to read", "dead letters")
     for group in lag.of_groups(chosen.settings().kafka):
         table.add_row(group.group, group.topic, f"{group.records:,}", f"{group.dead_letters:,}")
+    return table
+
+
+def _table(*names: str) -> Table:
+    """A table that breaks long names on a narrow screen and never cuts them off."""
+    table = Table(box=box.SIMPLE)
+    for name in names:
+        table.add_column(name, overflow="fold")
     return table

@@ -13,7 +13,7 @@ from balance_simulator.profiles import NoProfilesError
 from balance_local import demo, replay, screen
 from balance_local.draining import StuckError
 
-FORESEEN = (ScenarioError, NoProfilesError, StuckError, FileNotFoundError)
+FORESEEN = (ScenarioError, NoProfilesError, StuckError, OSError)
 """Errors that are shown in their own words."""
 
 

@@ -76,9 +76,11 @@ def down(say: Say = lambda _: None) -> None:
         return
     root = local_root()
     with locked(root, say):
-        for part in (SchemaRegistry(root), Broker(root), Database(root)):
-            if part.stop():
-                say(f"{part.daemon.title} stopped")
+        stopped = [part for part in (SchemaRegistry(root), Broker(root), Database(root)) if part.stop()]
+        for part in stopped:
+            say(f"{part.daemon.title} stopped")
+        if not stopped:
+            say("the stack did not run")
 
 
 def running() -> Stack | None:

@@ -26,7 +26,7 @@ class Problem:
     def __str__(self) -> str:
         """One line a person can act on."""
         advice = f"; {self.do}" if self.do else ""
-        return f"{self.where}: expected {self.expected}, found {self.found}{advice}"
+        return f"{self.where or 'the file'}: expected {self.expected}, found {self.found}{advice}"
 
 
 class ScenarioError(ValueError):

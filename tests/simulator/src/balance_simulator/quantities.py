@@ -67,7 +67,8 @@ def unit(value: Any, resource: str) -> str:
     name = unit_name(value)
     known = [*UNITS[resource], *(t for t in TEMPERATURE if t not in UNITS[resource]), PULSES]
     if name not in known:
-        raise Expected(f"a unit of {resource}: {', '.join(known)}")
+        advice = "gas is balanced in volume: divide by the calorific value" * (name in ENERGY)
+        raise Expected(f"a unit of {resource}: {', '.join(known)}", advice if resource == "GAS" else "")
     return name
 
 

@@ -36,10 +36,14 @@ Moment = Callable[[Any], datetime]
 def load(path: Path, variables: Mapping[str, str] | None = None) -> Scenario:
     """Read a scenario file. `variables` fill `${NAME}` in file names, before the environment does.
 
-    Raises ScenarioError naming every mistake; OSError when the file itself cannot be read.
+    Raises ScenarioError naming every mistake.
     """
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        advice = "`balance replay --example` prints one to start from"
+        problem = checking.Problem("the scenario", "a YAML file", error.strerror or str(error), advice)
+        raise ScenarioError(str(path), [problem]) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         problem = checking.Problem(path.name, "YAML", str(error), "compare with `balance replay --example`")
         raise ScenarioError(str(path), [problem]) from error
