@@ -236,3 +236,16 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     assert result.day.supply == 48 * huge
     assert result.day.members == 24 * (2 * huge + huge)
     assert result.day.missing_share_ppm == 500_000
+
+
+@pytest.mark.parametrize("count", [3, 20, 900])
+def test_sums_that_no_network_carries_are_held_within_64_bits(count: int) -> None:
+    """Values and coefficients as great as the wire lets through."""
+    most, coefficients = 10**13, dict.fromkeys([SUPPLY_POINT, *range(count)], 10**9)
+    pulse = [Meter(0, FOREVER, 2**31 - 1, most)]
+    found = group_day([[-most] * 24], [[most] * 24] * count, coefficients=coefficients, meters=pulse)
+    members = 24 * min(count * 10**16, 10**17)
+    assert (found.day.supply, found.day.members) == (-24 * 10**16, members)
+    assert found.day.imbalance == -24 * 10**16 - members
+    assert found.day.tolerance == 10**17
+    assert found.hours.tolerance.tolist() == [10**17] * 24

@@ -146,8 +146,10 @@ class GroupDay:
 
     def _span(self, hours: Sequence[int], *, for_day: bool) -> dict[str, Any]:
         """Result of one hour, or of the day as a whole."""
-        members = sum(half_up(sum(row.contribution(i) for row in self._members), MILLION) for i in hours)
-        supply = sum(half_up(sum(row.contribution(i) for row in self._supply), MILLION) for i in hours)
+        members, supply = (
+            sum(_held(half_up(sum(row.contribution(i) for row in side), MILLION)) for i in hours)
+            for side in (self._members, self._supply)
+        )
         due = [row for row in self._members if row.over(hours)]
         reported = [row for row in due if all(_heard(cell, for_day) for cell in row.over(hours))]
         share = self._missing_share_ppm(due, hours, for_day=for_day)
@@ -164,7 +166,7 @@ class GroupDay:
             "missing_share_ppm": share,
         }
         if coverage != "NOT_COMPUTABLE":
-            width = self._tolerance(hours, for_day=for_day)
+            width = _held(self._tolerance(hours, for_day=for_day))
             span |= {"supply": supply, "imbalance": supply - members, "tolerance": width}
             if coverage != "UNRELIABLE":
                 span["verdict"] = verdict(supply - members, width)
@@ -207,6 +209,11 @@ class GroupDay:
             estimates,
             self._settings,
         )
+
+
+def _held(number: int) -> int:
+    """§4.3: sums and tolerances lie within ±10^17."""
+    return max(-(10**17), min(number, 10**17))
 
 
 def _heard(cell: Cell, for_day: bool) -> bool:

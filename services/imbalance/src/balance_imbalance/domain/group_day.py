@@ -7,7 +7,7 @@ import numpy as np
 from balance_imbalance.domain import tolerance
 from balance_imbalance.domain.estimate import half_up, with_estimates
 from balance_imbalance.domain.figures import Flags, GroupDay, GroupDayInput, Hours, Ints, Side, Span
-from balance_imbalance.domain.rules import PPM, Coverage, Rules, Verdict
+from balance_imbalance.domain.rules import MOST_SUM, PPM, Coverage, Rules, Verdict
 
 _INT64_SAFE = 2.0**61
 
@@ -50,13 +50,16 @@ def compute(given: GroupDayInput, rules: Rules) -> GroupDay:
 
 
 def _weighted(side: Side, values: Ints, taken: Flags) -> Ints:
-    """round(Σ c · x / 10⁶) by hour, (h,). Exact: Python's integers take over where 64 bits might not do."""
+    """round(Σ c · x / 10⁶) by hour, (h,), within MOST_SUM. Exact: Python's integers take over where 64 bits
+    might not do.
+    """
     coefficients, values = side.coefficients[:, None], np.where(taken, values, 0)
     bound = np.abs(coefficients * values.astype(np.float64)).sum()
     if bound > _INT64_SAFE:
         coefficients, values = coefficients.astype(object), values.astype(object)
-    total: Ints = half_up((coefficients * values).sum(axis=0), PPM).astype(np.int64)
-    return total
+    total = half_up((coefficients * values).sum(axis=0), PPM)
+    held: Ints = np.clip(total, -MOST_SUM, MOST_SUM).astype(np.int64)
+    return held
 
 
 def _computable(supply: Side, members: Side, supply_reported: Flags) -> Flags:

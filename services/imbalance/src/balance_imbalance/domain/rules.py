@@ -11,6 +11,8 @@ ALGORITHM_VERSION = 1
 
 PPM = 1_000_000
 PAST_DAYS_USED = 7
+MOST_SUM = 10**17
+"""Greatest size of a sum or a tolerance, in base units; a day of them fits in 64 bits (§4.3)."""
 
 
 class Coverage(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from balance_imbalance.domain.figures import Flags, Floats, Ints, Side, Terms
-from balance_imbalance.domain.rules import PPM, Rules
+from balance_imbalance.domain.rules import MOST_SUM, PPM, Rules
 
 Squares = tuple[Floats, Floats, Floats, Floats]
 """Variances of the supply's class, the members' class, the pulses and the estimates."""
@@ -47,9 +47,10 @@ def day(
 
 
 def expanded(squares: Squares) -> Ints:
-    """⌊2u + ½⌋ of the sum of variances."""
-    floor: Ints = np.floor(2.0 * np.sqrt(sum(squares)) + 0.5).astype(np.int64)
-    return floor
+    """⌊2u + ½⌋ of the sum of variances, within MOST_SUM."""
+    floor = np.floor(2.0 * np.sqrt(sum(squares)) + 0.5)
+    held: Ints = np.minimum(floor, MOST_SUM).astype(np.int64)
+    return held
 
 
 def _relative(side: Side, values: Ints) -> Floats:
