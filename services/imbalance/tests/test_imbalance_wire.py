@@ -104,7 +104,8 @@ def test_readings_all_valid_have_no_qualities() -> None:
         ({"day_start_at": LONG_DAY * 1000}, "one value an hour"),
         ({"day_start_at": 2**62}, "an instant of the years"),
         ({"values": [None] * 24}, "a value for every VALID"),
-        ({"values": [10**15 + 1] * 24}, "values up to"),
+        ({"day_start_at": DAY * 1000 + 3_600_000, "values": []}, "one value an hour"),
+        ({"values": [10**13 + 1] * 24}, "values up to"),
         ({"values": [-(10**18)] * 24}, "values up to"),
         ({"qualities": ["VALID"]}, "24 qualities or none"),
         ({"usage_point_id": ""}, "an id of 1 to"),
@@ -140,6 +141,7 @@ def test_a_deleted_entity_has_no_history_and_a_tombstone_says_nothing() -> None:
     [
         (group(role="UNSPECIFIED"), wire.GROUP, "SUPPLY or MEMBER"),
         (group(coefficient_ppm=10**12), wire.GROUP, "coefficient up to"),
+        (group() | {"name": "a\x00b"}, wire.GROUP, "a name without NUL"),
         (group(valid_from=-(2**60)), wire.GROUP, "an instant of the years"),
         (point(pulse_weight=-1), wire.USAGE_POINT, "a pulse weight"),
         (point(accuracy_class_ppm=-5), wire.USAGE_POINT, "a class not negative"),

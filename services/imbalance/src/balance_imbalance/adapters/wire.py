@@ -18,8 +18,10 @@ USAGE_POINT = "balance.v1.UsagePointDescribed"
 GROUP = "balance.v1.BalanceGroupDescribed"
 GROUP_DAY = "balance.v1.GroupDayComputed"
 
-MOST_VALUE = 10**15
-"""Greatest size of an hour's value and of a pulse weight that is believed, in base units."""
+MOST_VALUE = 10**13
+"""Greatest size of an hour's value and of a pulse weight that is believed, in base units; no reading that
+validation lets through is greater, and 18,000 members of it still add up over a day in 64 bits.
+"""
 MOST_COEFFICIENT_PPM = 10**9
 _MOST_ID_LENGTH = 256
 _EARLIEST_MS = -2_208_988_800_000
@@ -53,6 +55,8 @@ def from_wire_group(value: Mapping[str, Any]) -> Group:
     deleted = value["state"] == "DELETED"
     memberships = [] if deleted else [_membership(member, group_id) for member in value["members"]]
     resource = _RESOURCES[value["resource"]]
+    if "\x00" in value["name"]:
+        raise BadRecord(f"{group_id}: expected a name without NUL, found {value['name'][:80]!r}")
     return Group(group_id, value["version"], resource, value["name"], memberships)
 
 
@@ -111,7 +115,7 @@ def _reading_day(day: Mapping[str, Any], calendar: Calendar) -> ReadingDay:
     day_start = _instant(day["day_start_at"], "day_start_at")
     values, qualities = day["values"], day["qualities"]
     where = f"reading day of {usage_point_id} at {day_start}"
-    if day["step_s"] != HOUR_S or len(values) != _hours(day_start, calendar):
+    if day["step_s"] != HOUR_S or not values or len(values) != _hours(day_start, calendar):
         raise BadRecord(
             f"{where}: expected one value an hour of a metering day of {calendar.zone} starting at "
             f"{calendar.day_start_hour}:00, found {len(values)} values of {day['step_s']} s; "
