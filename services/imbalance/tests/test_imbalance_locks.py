@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from threading import Event
 from typing import Any
 
@@ -85,6 +86,44 @@ def test_a_register_change_waits_for_readings_being_stored(house: House) -> None
         conn.commit()
         assert describing.result(PATIENCE_S) == 2
     assert house.settle() == {("G", 0), ("G", 1)}
+
+
+def test_a_register_change_and_a_new_partition_do_not_wait_for_each_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker holds G and makes a month by another connection; one message is about H's member and G.
+
+    PostgreSQL cannot see that the two connections are one worker: if the register read H's days before it
+    waited for G, both would wait for ever.
+    """
+    house.describe(house.group_of("G", ["S"], ["A"]), house.group_of("H", ["S"], ["B"]))
+    house.hear(house.reading("B", 0, 100))
+    house.settle()
+    house.hear(house.reading("A", 100, 100))
+    house.rows("UPDATE imbalance.markers SET marked_at = marked_at - INTERVAL '1 minute' RETURNING 1")
+    changes = house.meter_of("B", 2, 20_000), house.group_of("G", ["S"], ["A", "C"], 2)
+    store = house.store
+    partitions = store._partitions
+    ensure = partitions.ensure
+    with ThreadPoolExecutor(2) as threads:
+        describing = []
+
+        def first_the_register(instants: Iterable[datetime]) -> None:
+            describing.append(threads.submit(house.describe, *changes))
+            until(lambda: waits_for_a_lock(house), "the register to wait for the worker")
+            ensure(instants)
+
+        monkeypatch.setattr(partitions, "ensure", first_the_register)
+        working = threads.submit(Computing(store, house.rules, house.calendar, 400, lambda *_: None).step)
+        try:
+            assert working.result(PATIENCE_S) == 1
+        except TimeoutError:
+            house.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            raise
+        assert describing[0].result(PATIENCE_S) == 2
 
 
 def test_two_sinks_the_register_and_a_worker_at_once_lose_nothing(house: House) -> None:

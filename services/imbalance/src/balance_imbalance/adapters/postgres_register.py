@@ -57,11 +57,15 @@ class PostgresRegister:
 
     def describe(self, points: Sequence[UsagePoint], groups: Sequence[Group]) -> int:
         """See the port."""
-        named = [point.usage_point_id for point in points]
-        named += [membership.usage_point_id for group in groups for membership in group.memberships]
+        described = [point.usage_point_id for point in points]
+        named = [
+            *described,
+            *(membership.usage_point_id for group in groups for membership in group.memberships),
+        ]
         numbers = self._numbers.of(named)
         with self._pool.connection() as conn:
             conn.execute(statement("lock_assets_exclusive"))
+            self._lock_groups(conn, [numbers[point] for point in described], groups)
             # Meters before memberships: groups that gain a usage point here are marked by their own change.
             marked = {
                 *self._describe_points(conn, points, numbers),
@@ -69,6 +73,15 @@ class PostgresRegister:
             }
             self._markers.add(conn, marked, BACKLOG)
         return len(marked)
+
+    def _lock_groups(self, conn: Connection[Any], points: Sequence[int], groups: Sequence[Group]) -> None:
+        """Hold every group that is looked at, before anything is read.
+
+        A worker that holds one makes partitions by another connection, for which it waits until nobody
+        reads group-days any more: whoever waited for its group after reading would wait for ever.
+        """
+        columns = {"usage_points": points, "group_ids": [group.group_id for group in groups]}
+        conn.execute(statement("lock_groups_of_assets"), columns)
 
     def _describe_points(
         self, conn: Connection[Any], points: Sequence[UsagePoint], numbers: Mapping[str, int]
@@ -84,8 +97,6 @@ class PostgresRegister:
         given = {numbers[point.usage_point_id]: point.meters for point in points}
         held = read_meters(conn, newer)
         spans = [span for point in newer for span in changed_meters(point, held.get(point, ()), given[point])]
-        changed = sorted({span.usage_point for span in spans})
-        conn.execute(statement("lock_groups_of_usage_points"), {"usage_points": changed})
         conn.execute(statement("forget_meters"), {"usage_points": newer})
         meters = (
             (point, _instant(m.fitted_at), _end(m.removed_at), m.class_ppm, m.pulse_weight)

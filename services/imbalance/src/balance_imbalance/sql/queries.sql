@@ -56,9 +56,9 @@ WHERE balance_group IN (
 ORDER BY balance_group
 FOR SHARE
 
--- name: lock_groups_of_usage_points
+-- name: lock_groups_of_assets
 SELECT balance_group FROM imbalance.groups
-WHERE balance_group IN (
+WHERE group_id = ANY (%(group_ids)s) OR balance_group IN (
     SELECT balance_group FROM imbalance.memberships WHERE usage_point = ANY (%(usage_points)s)
 )
 ORDER BY balance_group
