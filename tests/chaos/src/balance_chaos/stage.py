@@ -19,7 +19,7 @@ STACK_FOLDER = "chaos"
 def own_stack(folder: str = STACK_FOLDER) -> Iterator[Path]:
     """Use broker, registry and database under `.local/<folder>`, whatever addresses the environment gives.
 
-    Started by whoever makes an installation inside, left running to be reused, stopped by `stack.down`.
+    Started by whoever makes an installation inside, stopped on leaving.
     """
     root = paths.CHECKOUT / ".local" / folder
     changed = {"BALANCE_LOCAL_ROOT": str(root), **dict.fromkeys(stack.GIVEN)}
@@ -28,6 +28,7 @@ def own_stack(folder: str = STACK_FOLDER) -> Iterator[Path]:
     try:
         yield root
     finally:
+        stack.down()
         _set(before)
 
 
