@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from balance_kernel.calendar import Calendar
-from balance_kernel.quantity import Quality, Resource, Unit, half_up
+from balance_kernel.quantity import Quality, Resource, Unit
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,8 +43,3 @@ def test_days_cover_a_span_without_gap() -> None:
 def test_codes_are_positions_and_units_are_known() -> None:
     assert [quality.code for quality in (Quality.VALID, Quality.MISSING)] == [1, 5]
     assert Resource.HEAT.unit is Unit.WATT_HOUR
-
-
-@given(st.integers(-(10**12), 10**12), st.integers(1, 10**6))
-def test_half_up_is_within_a_half(numerator: int, denominator: int) -> None:
-    assert -denominator <= 2 * (half_up(numerator, denominator) * denominator - numerator) <= denominator

@@ -70,12 +70,3 @@ _UNITS = {
     Resource.ELECTRICITY: Unit.WATT_HOUR,
     Resource.TEMPERATURE: Unit.MILLIDEGREE_CELSIUS,
 }
-
-
-def half_up(numerator: int, denominator: int) -> int:
-    """numerator / denominator rounded half up (docs/domain.md §1.3); denominator > 0.
-
-    >>> half_up(5, 2), half_up(-5, 2), half_up(1, 3)
-    (3, -2, 0)
-    """
-    return (2 * numerator + denominator) // (2 * denominator)
