@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from balance_chassis.markers import BACKLOG, Markers
 from balance_chassis.outbox import Outbox
-from balance_chassis.postgres import copy_binary, ensure_partitions
+from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar
 from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_group_day
+from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_readings import SCHEMA
 from balance_imbalance.adapters.postgres_register import read_memberships, read_meters
 from balance_imbalance.adapters.queries import statement
@@ -47,7 +48,7 @@ class PostgresGroupDayStore:
         self._rules = rules
         self._now = now
         self._markers = Markers(SCHEMA)
-        self._partitioned: set[datetime] = set()
+        self._partitions = Partitions(pool, f"{SCHEMA}.group_days")
 
     def clock(self) -> datetime | None:
         """See the port."""
@@ -72,17 +73,9 @@ class PostgresGroupDayStore:
                     break
                 taken = self._markers.take(conn, group, limit_days - len(due))
                 due.extend(Due(group, day_start, lane) for day_start, lane in taken)
-            self._ensure_partitions({each.day_start for each in due})
+            self._partitions.ensure(each.day_start for each in due)
             first_days = {each.group: held[each.group] for each in due}
             yield PostgresGroupDayWork(conn, self._rules, first_days), due
-
-    def _ensure_partitions(self, instants: set[datetime]) -> None:
-        """In a transaction of its own: making one locks the whole table until the end."""
-        new = instants - self._partitioned
-        if new:
-            with self._pool.connection() as conn:
-                ensure_partitions(conn, f"{SCHEMA}.group_days", new)
-            self._partitioned |= new
 
     def fill(self, last: datetime, limit_groups: int) -> int:
         """See the port."""

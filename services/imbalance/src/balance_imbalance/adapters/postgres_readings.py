@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.markers import Markers
-from balance_chassis.postgres import copy_binary, ensure_partitions
+from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_numbers import UsagePointNumbers
 from balance_imbalance.adapters.queries import statement
 from balance_imbalance.domain.messages import ReadingDay
@@ -40,13 +41,13 @@ class PostgresReadingDayStore:
         self._lookback_days = lookback_days
         self._numbers = UsagePointNumbers(pool)
         self._markers = Markers(SCHEMA)
-        self._partitioned: set[datetime] = set()
+        self._partitions = Partitions(pool, _TABLE)
 
     def store(self, days: Sequence[ReadingDay], clock_at: int) -> int:
         """See the port."""
         numbers = self._numbers.of(day.usage_point_id for day in days)
         instants = {start: datetime.fromtimestamp(start, UTC) for start in {day.day_start for day in days}}
-        self._ensure_partitions(set(instants.values()))
+        self._partitions.ensure(instants.values())
         with self._pool.connection() as conn:
             conn.execute(statement("lock_assets_shared"))
             changed = self._upsert(conn, days, numbers, instants)
@@ -54,14 +55,6 @@ class PostgresReadingDayStore:
                 self._mark(conn)
             conn.execute(statement("hear_clock"), {"clock_at": clock_at})
         return changed
-
-    def _ensure_partitions(self, instants: set[datetime]) -> None:
-        """In a transaction of its own: making one locks the whole table until the end."""
-        new = instants - self._partitioned
-        if new:
-            with self._pool.connection() as conn:
-                ensure_partitions(conn, _TABLE, new)
-            self._partitioned |= new
 
     def _upsert(
         self,
