@@ -383,3 +383,57 @@ def test_a_usage_point_that_cannot_be_is_refused_in_words() -> None:
         wire.from_wire_usage_point(point(weight=0))
     with pytest.raises(BadRecord, match="expected usage_point_id"):
         wire.from_wire_usage_point(point("x" * 65))
+
+
+def test_a_register_that_comes_late_bears_on_the_weeks_beside_it(house: Any) -> None:
+    house.describe(point())
+
+    def hear(number: int, value: int) -> None:
+        told = registers("R-1", (0, value)) | {"start_at": day(number) * 1000}
+        house.hear(packet(registers=[told], sequence=number + 1, received_at=day(90) * 1000))
+
+    hear(0, 0)
+    hear(53, 4 * 53)
+    assert house.readings() == {}
+    hear(27, 4 * 27)
+    days = house.readings()
+    assert set(days) == {key(n) for n in range(53)}
+    # However the hours are rounded, they add up to what the register moved.
+    assert sum(value for values, _ in days.values() for value in values) == 4 * 53 * 10
+    assert {quality for _, qualities in days.values() for quality in qualities} == {"ESTIMATED"}
+    hear(54, 4 * 53 - 1)
+    hear(81, 4 * 53 + 26)
+    assert sum(v for n in range(54, 81) for v in house.readings()[key(n)][0]) == 260
+    # In conflict the reading before the pulse back counts no longer, so there is none.
+    hear(53, 4 * 53 - 2)
+    assert sum(v for n in range(54, 81) for v in house.readings()[key(n)][0]) == 270
+
+
+def test_a_pulse_back_after_months_is_seen_by_the_step_after(house: Any) -> None:
+    house.describe(point())
+
+    def hear(number: int, value: int) -> None:
+        told = registers("R-1", (0, value)) | {"start_at": day(number) * 1000}
+        house.hear(packet(registers=[told], sequence=number + 1, received_at=day(150) * 1000))
+
+    hear(90, 99)
+    hear(110, 119)
+    assert sum(v for n in range(90, 110) for v in house.readings()[key(n)][0]) == 200
+    hear(0, 100)
+    assert sum(v for n in range(90, 110) for v in house.readings()[key(n)][0]) == 190
+    hear(100, 110)
+    assert sum(v for n in range(90, 110) for v in house.readings()[key(n)][0]) == 190
+
+
+def test_a_gap_between_fittings_that_was_a_mistake_is_closed(house: Any) -> None:
+    noon = (day(5) + 12 * HOUR_S) * 1000
+    apart = [
+        {"module_id": "R-1", "channel": 1, "fitted_at": EVER * 1000, "removed_at": noon},
+        {"module_id": "R-1", "channel": 1, "fitted_at": noon, "removed_at": None},
+    ]
+    house.describe(point(channels=apart))
+    house.hear(packet(registers=[registers("R-1", (1, 0), (239, 476))], received_at=day(20) * 1000))
+    assert house.readings() == {}
+    house.describe(point(version=2))
+    house.work()
+    assert set(house.readings()) == {key(n) for n in range(10)}

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 from balance_ingest.domain.channel_days import by_channel
 from balance_ingest.domain.days import HOUR_S, Days
 from balance_ingest.domain.evidence import Block, Points, Shape
@@ -97,3 +98,25 @@ def test_an_honest_day_is_plain() -> None:
     plain, readings = plain_days(today, windows, np.array([10]), np.array([33]))
     assert whole(today).tolist() == plain.tolist() == [True]
     assert readings.values.tolist() == [[10] * 23]
+
+
+@pytest.mark.parametrize(
+    ("counts", "end", "before", "after", "plain"),
+    [
+        ([1] * 23, 33, 11, 34, True),
+        ([1] * 23, 33, 12, -1, False),
+        ([1] * 23, 33, -1, 31, False),
+        ([1] * 23, 35, -1, -1, True),
+        ([1] * 23, 36, -1, -1, False),
+        ([21, *[0] * 22], 31, -1, -1, True),
+        ([22, *[0] * 22], 32, -1, -1, False),
+        ([2, -1, *[0] * 21], 11, -1, -1, False),
+    ],
+)
+def test_a_day_on_which_anything_is_amiss_is_not_plain(
+    counts: Sequence[int], end: int, before: int, after: int, plain: bool
+) -> None:
+    today = row(TODAY, 3600, counts, 10, end)
+    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2)))
+    found, _ = plain_days(today, windows, np.array([before]), np.array([after]))
+    assert found.tolist() == [plain]

@@ -261,6 +261,11 @@ def test_a_pulse_back_between_two_collectors_is_no_finding() -> None:
     assert [finding.rule for finding in result.findings] == ["vee.missing"]
 
 
+def test_a_pulse_back_that_remains_counts_as_nothing() -> None:
+    result = computed(packet(points((0, 100), (1, 99), (2, 99), (3, 105))))
+    assert values(result)[:3] == [0, 0, 60]
+
+
 def test_a_fall_is_quarantined_until_the_register_is_back() -> None:
     told = points((0, 100), (1, 110), (2, 90), (3, 95), (4, 112), (5, 114), (24, 120))
     result = computed(packet(told))

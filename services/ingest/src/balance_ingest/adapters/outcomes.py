@@ -125,23 +125,11 @@ class Findings:
         gone = sorted(self._gone - self._found.keys())
         if gone:
             changed.update(id_ for (id_,) in conn.execute(statement("withdraw_findings"), {"ids": gone}))
-        for rows in (list(self._found.values()), *_each_once(self._refused)):
+        for rows in (list(self._found.values()), self._refused):
             if rows:
                 found = conn.execute(statement("upsert_findings"), {"findings": Jsonb(rows)})
                 changed.update(id_ for (id_,) in found)
         return sorted(changed)
-
-
-def _each_once(rows: Sequence[dict[str, Any]]) -> Sequence[list[dict[str, Any]]]:
-    """Rows in as many batches as the same id occurs, for a statement cannot write a row twice."""
-    batches: list[list[dict[str, Any]]] = []
-    seen: dict[str, int] = {}
-    for row in rows:
-        turn = seen[row["finding_id"]] = seen.get(row["finding_id"], -1) + 1
-        if turn == len(batches):
-            batches.append([])
-        batches[turn].append(row)
-    return batches
 
 
 def _row(finding: Finding) -> dict[str, Any]:

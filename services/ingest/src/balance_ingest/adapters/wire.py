@@ -14,6 +14,7 @@ from balance_ingest.domain.findings import Severity
 from balance_ingest.domain.history import FOREVER, Meter
 from balance_ingest.domain.packets import (
     ARCHIVED_RANK,
+    MAX_ID_LENGTH,
     MAX_SEQUENCE,
     Archive,
     Element,
@@ -37,6 +38,7 @@ _RESOURCES = list(Resource)
 _QUALITIES = list(Quality)
 _MAX_WEIGHT = 10**9
 _MAX_REGISTER = 10**15
+_MAX_FLOW = 10**12
 
 
 def from_wire_packet(value: Mapping[str, Any]) -> Packet:
@@ -108,7 +110,7 @@ def from_wire_usage_point(value: Mapping[str, Any]) -> DescribedUsagePoint:
 def _meter(value: Mapping[str, Any]) -> Meter:
     _check_range("pulse_weight", value["pulse_weight"], 1, _MAX_WEIGHT)
     _check_range("register_digits", value["register_digits"], 1, 15)
-    _check_range("q_max", value["q_max"], 0, _MAX_REGISTER)
+    _check_range("q_max", value["q_max"], 0, _MAX_FLOW)
     for field in ("initial_register", "final_register"):
         if value[field] is not None:
             _check_range(field, value[field], 0, _MAX_REGISTER)
@@ -181,7 +183,8 @@ def to_wire_finding(row: Mapping[str, Any]) -> dict[str, Any]:
         "rule": row["rule"],
         "severity": Severity(row["severity"]).name,
         "usage_point_id": row["usage_point_id"],
-        "module_id": row["module_id"],
+        # The id of a refused element may be as long as its packet, and a topic takes only so much.
+        "module_id": row["module_id"] and row["module_id"][:MAX_ID_LENGTH],
         "channel": row["channel"],
         "concentrator_id": row["concentrator_id"],
         "interval_start_at": _milliseconds(row["interval_start"]),

@@ -65,7 +65,7 @@ class Days:
 
     def end_of(self, day: int) -> int:
         """End of a day, the start of the next."""
-        return self.shift(day, 1)
+        return day + HOUR_S * self.hours_by_start[day]
 
     def between(self, start: int, end: int) -> list[int]:
         """Days that overlap [start, end)."""

@@ -16,7 +16,7 @@ from balance_ingest.domain.findings import (
     Severity,
     instant_text,
 )
-from balance_ingest.domain.packets import Archive, Element, Packet, Registers, is_id
+from balance_ingest.domain.packets import MAX_ID_LENGTH, Archive, Element, Packet, Registers, is_id
 
 STEPS = (900, 1800, 3600)
 MAX_VALUES = 3000
@@ -66,7 +66,7 @@ def screen(element: Element, packet: Packet, days: Days, limits: Limits) -> Refu
         end=max(element.start, spoken[1] if spoken else element.start),
         expected=expected,
         found=found,
-        message=f"{what} of module {element.module_id!r} channel {element.channel} was refused: "
+        message=f"{what} of module {element.module_id[:MAX_ID_LENGTH]!r} channel {element.channel} was refused: "
         f"expected {expected}, found {found}; {advice}.",
         module_id=element.module_id,
         channel=element.channel,

@@ -177,7 +177,7 @@ INSERT INTO ingest.findings AS t (
     finding_id, rule, severity, usage_point, channel_id, usage_point_id, module_id, channel, concentrator_id,
     interval_start, interval_end, expected, found, message, sequence, element
 )
-SELECT
+SELECT DISTINCT ON (finding_id)
     finding_id, rule, severity, usage_point, channel_id, usage_point_id, module_id, channel, concentrator_id,
     to_timestamp(start_s), to_timestamp(end_s), expected, found, message, sequence, element
 FROM jsonb_to_recordset(%(findings)s) AS g (
@@ -185,7 +185,7 @@ FROM jsonb_to_recordset(%(findings)s) AS g (
     channel int, concentrator_id text, start_s bigint, end_s bigint, expected text, found text, message text,
     sequence bigint, element jsonb
 )
-ORDER BY finding_id
+ORDER BY finding_id, sequence DESC, element DESC
 ON CONFLICT (finding_id) DO UPDATE SET
     version = t.version + 1,
     open = true,
