@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from balance_local import installation
+from balance_local import installation, stack
 from balance_local.cli import app
 from balance_local.stack import GIVEN
 from typer.testing import CliRunner
@@ -60,6 +60,16 @@ def test_down_says_that_nothing_ran() -> None:
     result = CliRunner().invoke(app, ["down"])
     assert result.exit_code == 0
     assert "the stack did not run" in result.output
+
+
+def test_an_interrupted_command_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stack, "down", interrupt)
+    result = CliRunner().invoke(app, ["down"])
+    assert result.exit_code == 130
+    assert "stop all: balance down --all" in result.output
 
 
 @pytest.mark.parametrize("scenario", ["nowhere.yaml", "nowhere", "."])

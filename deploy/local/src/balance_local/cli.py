@@ -264,6 +264,9 @@ def _errors_in_words() -> Iterator[None]:
     except _FORESEEN as error:
         console.print(f"[red]{escape(str(error))}[/red]", highlight=False, soft_wrap=True)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        say("interrupted; what was started runs on: give the command again, or stop all: balance down --all")
+        raise typer.Exit(130) from None
 
 
 app.command("replay")(_errors_in_words()(replay_commands.replay_command))

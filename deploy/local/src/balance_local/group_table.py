@@ -160,6 +160,19 @@ def _missing(span: GroupSpan, known: Known) -> str:
     several = len(set(known.concentrators.values())) > 1  # of a single one nobody can tell
     if len(names) > 2 and len(behind) == 1 and several:
         return ", ".join([*supply, f"concentrator {behind.pop()} silent{when}"])
-    told = [f"{name} {known.reasons.get(name, 'not heard')}" for name in names[: 1 if supply else 2]]
+    shown = names[: 1 if supply else 2]
+    told = [f"{name} {known.reasons.get(name) or _silence(span, name)}" for name in shown]
+    when *= all(name in known.reasons or not _gaps(span, name) for name in shown)
     more = [f"{len(names) - len(told)} more"] if len(names) > len(told) else []
     return ", ".join([*supply, *told]) + when * bool(told) + "".join(f", and {words}" for words in more)
+
+
+def _gaps(span: GroupSpan, name: str) -> int:
+    """On how many days something of it is missing, when it came back from that; 0 when it is gone."""
+    missed = [name in day.missing_usage_points for day in span.days]
+    return sum(missed) if not missed[-1] else 0
+
+
+def _silence(span: GroupSpan, name: str) -> str:
+    gaps = _gaps(span, name)
+    return f"has gaps on {gaps} of {len(span.days)} days" if gaps else "not heard"
