@@ -162,7 +162,7 @@ def _missing(span: GroupSpan, known: Known) -> str:
         return ", ".join([*supply, f"concentrator {behind.pop()} silent{when}"])
     shown = names[: 1 if supply else 2]
     told = [f"{name} {known.reasons.get(name) or _silence(span, name)}" for name in shown]
-    when *= all(name in known.reasons or not _gaps(span, name) for name in shown)
+    when *= all(name in known.reasons or _gaps(span, name) < 2 for name in shown)
     more = [f"{len(names) - len(told)} more"] if len(names) > len(told) else []
     return ", ".join([*supply, *told]) + when * bool(told) + "".join(f", and {words}" for words in more)
 
@@ -175,4 +175,6 @@ def _gaps(span: GroupSpan, name: str) -> int:
 
 def _silence(span: GroupSpan, name: str) -> str:
     gaps = _gaps(span, name)
-    return f"has gaps on {gaps} of {len(span.days)} days" if gaps else "not heard"
+    if gaps > 1:
+        return f"has gaps on {gaps} of {len(span.days)} days"
+    return "has a gap" if gaps else "not heard"
