@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +30,6 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     timestamp_ms: int
-
-    def header(self, name: str) -> bytes | None:
-        """The first header of that name."""
-        return next((value for key, value in self.headers if key == name), None)
 
     @property
     def size_bytes(self) -> int:
@@ -75,22 +70,6 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         options["sasl_plain_username"] = settings.sasl_username
         options["sasl_plain_password"] = settings.sasl_password
     return options
-
-
-def confluent_options(settings: KafkaSettings) -> Mapping[str, str]:
-    """The same for a client of librdkafka (confluent-kafka): tools and tests."""
-    options = {
-        "bootstrap.servers": settings.bootstrap_servers,
-        "security.protocol": settings.security_protocol,
-        "ssl.ca.location": settings.ssl_cafile,
-        "ssl.certificate.location": settings.ssl_certfile,
-        "ssl.key.location": settings.ssl_keyfile,
-    }
-    if settings.security_protocol.startswith("SASL"):
-        options["sasl.mechanism"] = settings.sasl_mechanism
-        options["sasl.username"] = settings.sasl_username
-        options["sasl.password"] = settings.sasl_password
-    return {key: str(value) for key, value in options.items() if value is not None}
 
 
 def make_producer(settings: KafkaSettings) -> AIOKafkaProducer:
