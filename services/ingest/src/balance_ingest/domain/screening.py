@@ -58,6 +58,7 @@ def screen(element: Element, packet: Packet, days: Days, limits: Limits) -> Refu
         return None
     rule, expected, found, advice = verdict
     what = "An archive" if isinstance(element, Archive) else "A list of registers"
+    module = element.module_id[:MAX_ID_LENGTH]
     finding = Finding(
         rule=rule,
         about="archive" if isinstance(element, Archive) else "registers",
@@ -66,7 +67,7 @@ def screen(element: Element, packet: Packet, days: Days, limits: Limits) -> Refu
         end=max(element.start, spoken[1] if spoken else element.start),
         expected=expected,
         found=found,
-        message=f"{what} of module {element.module_id[:MAX_ID_LENGTH]!r} channel {element.channel} was refused: "
+        message=f"{what} of module {module!r} channel {element.channel} was refused: "
         f"expected {expected}, found {found}; {advice}.",
         module_id=element.module_id,
         channel=element.channel,
