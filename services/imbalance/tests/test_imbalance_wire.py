@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -173,6 +174,16 @@ def test_what_a_changed_membership_touches() -> None:
     found = [(span.usage_point, span.start, span.end) for span in changed_memberships(old, new)]
     assert found == [(1, 0, 20), (1, 80, 100)]
     assert changed_memberships(new, new) == []
+
+
+def test_memberships_by_the_ten_thousand_are_compared_at_once() -> None:
+    """The register's lock is held meanwhile, and all sinks wait for it."""
+    often = [Membership(1, Role.MEMBER, 10, 2 * at, 2 * at + 1) for at in range(20_000)]
+    many = [Membership(point, Role.MEMBER, 10, 0, FOREVER) for point in range(2, 20_002)]
+    begun = time.monotonic()
+    found = changed_memberships([*often, *many], [*often[1:], *many[:-1]])
+    assert [(span.usage_point, span.start, span.end) for span in found] == [(1, 0, 1), (20_001, 0, FOREVER)]
+    assert time.monotonic() - begun < 10
 
 
 def test_what_a_changed_meter_touches() -> None:

@@ -5,8 +5,8 @@ Instants are seconds since 1970 (UTC). ``FOREVER`` stands for an end that is not
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from balance_kernel.quantity import Role
@@ -48,14 +48,15 @@ class ChangedSpan:
 
 def changed_memberships(old: Sequence[Membership], new: Sequence[Membership]) -> Sequence[ChangedSpan]:
     """Where the memberships of a group differ: the symmetric difference of two histories, ascending."""
-    spans: list[ChangedSpan] = []
-    for point in sorted({m.usage_point for m in (*old, *new)}):
-        sides = [
-            [(m.valid_from, m.valid_to, (m.role, m.coefficient_ppm)) for m in side if m.usage_point == point]
-            for side in (old, new)
-        ]
-        spans.extend(ChangedSpan(point, start, end) for start, end in _differences(*sides))
-    return spans
+    sides: tuple[_Histories, _Histories] = defaultdict(list), defaultdict(list)
+    for histories, side in zip(sides, (old, new), strict=True):
+        for m in side:
+            histories[m.usage_point].append((m.valid_from, m.valid_to, (m.role, m.coefficient_ppm)))
+    return [
+        ChangedSpan(point, start, end)
+        for point in sorted(sides[0].keys() | sides[1].keys())
+        for start, end in _differences(*(histories.get(point, ()) for histories in sides))
+    ]
 
 
 def changed_meters(usage_point: int, old: Sequence[Meter], new: Sequence[Meter]) -> Sequence[ChangedSpan]:
@@ -67,20 +68,26 @@ def changed_meters(usage_point: int, old: Sequence[Meter], new: Sequence[Meter])
 
 
 _Timed = tuple[int, int, Hashable]
+_Histories = defaultdict[int, list[_Timed]]
 
 
 def _differences(old: Sequence[_Timed], new: Sequence[_Timed]) -> Iterator[tuple[int, int]]:
     """Maximal spans in which what holds differs, as multisets."""
-    edges = sorted({edge for start, end, _ in (*old, *new) for edge in (start, end)})
+    changes: defaultdict[int, list[tuple[Hashable, int]]] = defaultdict(list)
+    for sign, history in ((-1, old), (1, new)):
+        for start, end, what in history:
+            if start < end:
+                changes[start].append((what, sign))
+                changes[end].append((what, -sign))
+    surplus: Counter[Hashable] = Counter()
     open_from: int | None = None
-    for start in edges:
-        differs = _holding(old, start) != _holding(new, start)
-        if differs and open_from is None:
-            open_from = start
-        if not differs and open_from is not None:
-            yield open_from, start
+    for at in sorted(changes):
+        for what, sign in changes[at]:
+            surplus[what] += sign
+            if not surplus[what]:
+                del surplus[what]
+        if surplus and open_from is None:
+            open_from = at
+        if not surplus and open_from is not None:
+            yield open_from, at
             open_from = None
-
-
-def _holding(history: Iterable[_Timed], at: int) -> Counter[Hashable]:
-    return Counter(what for start, end, what in history if start <= at < end)
