@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from balance_chassis.errors import BadRecord
+from balance_ingest.adapters import wire
 from balance_ingest.domain.packets import Archive, Packet
 from balance_schemas import catalogue
 
@@ -62,3 +64,12 @@ def test_values_weigh_whatever_step_they_claim(step: int) -> None:
     """Or a batch of light packets holds a thousand times what memory has room for."""
     heavy = Packet("P", "J-1", 1, DAY, [Archive("R-1", 1, 0, DAY, step, [0] * 960_000)])
     assert heavy.weight == 10_001
+
+
+def test_an_endless_history_is_refused() -> None:
+    """Comparing it with the one before would hold the register's lock, and thereby the sinks, for hours."""
+    fitting = {"module_id": "R-1", "channel": 1, "fitted_at": 0, "removed_at": 1}
+    told = {"usage_point_id": "UP", "version": 1, "state": "ACTIVE", "resource": "GAS", "meters": []}
+    assert len(wire.from_wire_usage_point(told | {"channels": [fitting] * 1000}).channels) == 1000
+    with pytest.raises(BadRecord, match="the number of channels from 0 to 1000, found 1001"):
+        wire.from_wire_usage_point(told | {"channels": [fitting] * 1001})

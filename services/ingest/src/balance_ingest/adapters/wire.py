@@ -39,6 +39,8 @@ _QUALITIES = list(Quality)
 _MAX_WEIGHT = 10**9
 _MAX_REGISTER = 10**15
 _MAX_FLOW = 10**12
+_MAX_HISTORY = 1000
+"""Meters, or fittings, of one usage point: comparing two histories takes the square of it."""
 
 
 def from_wire_packet(value: Mapping[str, Any]) -> Packet:
@@ -101,6 +103,8 @@ def from_wire_usage_point(value: Mapping[str, Any]) -> DescribedUsagePoint:
     name = value["usage_point_id"]
     _check_id("usage_point_id", name)
     _check_range("version", value["version"], 0, 2**63 - 1)
+    for field in ("meters", "channels"):
+        _check_range(f"the number of {field}", len(value[field]), 0, _MAX_HISTORY)
     deleted = value["state"] == "DELETED"
     meters = () if deleted else tuple(sorted(map(_meter, value["meters"]), key=lambda m: m.fitted))
     channels = () if deleted else tuple(sorted(map(_channel, value["channels"]), key=lambda c: c.fitted))
