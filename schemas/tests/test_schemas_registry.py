@@ -113,6 +113,19 @@ def test_a_registry_that_is_rising_is_asked_again(server: Registry) -> None:
     assert set(registry.register_all(server.url, None, catalogue.load())) >= NAMES
 
 
+def test_another_who_sets_the_same_at_once_is_no_refusal(server: Registry) -> None:
+    clashes = iter([(409, "A rule named 'COMPATIBILITY' already exists.")])
+    server.failing = lambda: next(clashes, None) if server.asked[-1][0] == "PUT" else None
+    assert set(registry.register_all(server.url, None, catalogue.load())) >= NAMES
+
+
+def test_an_incompatible_version_is_refused_at_once(server: Registry) -> None:
+    server.failing = lambda: (409, "incompatible")
+    with pytest.raises(registry.RegistryError, match="answered 409 incompatible"):
+        registry.register_all(server.url, None, catalogue.load())
+    assert len(server.asked) == 1
+
+
 def test_a_registry_that_stays_broken_is_told_with_its_answer(server: Registry) -> None:
     server.failing = lambda: (500, "no database")
     with pytest.raises(registry.RegistryError, match="answered 500 no database"):

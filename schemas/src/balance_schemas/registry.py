@@ -100,7 +100,7 @@ class _Registry:
             self._headers["Authorization"] = f"Basic {token}"
 
     def ask(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON answer. Away, slow or 5xx is tried again; whatever remains is a RegistryError."""
+        """The JSON answer. Away, slow, 5xx or a clash is tried again; what remains is a RegistryError."""
         request = urllib.request.Request(
             self._url + path, json.dumps(body).encode(), self._headers, method=method
         )
@@ -119,5 +119,7 @@ class _Registry:
 
 def _worth_another(error: Exception) -> bool:
     if isinstance(error, urllib.error.HTTPError):
-        return error.code >= 500 or error.code == 429
+        # Two who set the same compatibility at once: Apicurio looks, then creates, and refuses the second.
+        at_once = error.code == 409 and "/config/" in str(error.url)
+        return at_once or error.code >= 500 or error.code == 429
     return isinstance(error, OSError | http.client.HTTPException)
