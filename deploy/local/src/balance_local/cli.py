@@ -197,9 +197,12 @@ def dlq_replay(
 ) -> None:
     """Return dead letters to the group that gave them up, and to no other."""
     with _errors_in_words():
-        for name, count in dead_letters.replay(_opened().settings().kafka, group).items():
-            if count or group:
-                say(f"{count} returned to {name}")
+        returned = dead_letters.replay(_opened().settings().kafka, group)
+        for name, count in returned.items():
+            if count:
+                say(f"{count} returned to {name}; one that fails again is a new dead letter")
+        if not any(returned.values()):
+            say("nothing to return")
 
 
 @services_app.command("up")

@@ -35,7 +35,11 @@ def replay_command(
         raise typer.BadParameter(f"expected a YAML file, --example, or one of {ready}")
     chosen = replay.load(scenario)
     if save:
-        playbook.save(playbook.prepare(chosen), save)
+        book = playbook.prepare(chosen)
+        playbook.save(book, save)
+        typer.echo(
+            f"{len(book.packets)} packets in {save / 'packets.jsonl'}, their fleet in {save / 'fleet.json'}"
+        )
         return
     replay.run(chosen, screen.here(), replay.Options(into or None, keep, not no_wait, speed))
 

@@ -65,8 +65,8 @@ def unit_name(value: Any) -> str:
 def unit(value: Any, resource: str) -> str:
     """A unit of a file of that resource, temperatures included. Raises Expected."""
     name = unit_name(value)
-    known = [*UNITS[resource], *(t for t in TEMPERATURE if t not in UNITS[resource]), PULSES]
-    if name not in known:
+    known = [*UNITS[resource], PULSES]
+    if name not in known and name not in TEMPERATURE:
         advice = "gas is balanced in volume: divide by the calorific value" * (name in ENERGY)
         raise Expected(f"a unit of {resource}: {', '.join(known)}", advice if resource == "GAS" else "")
     return name
