@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from balance_chassis.markers import BACKLOG, LIVE, Markers
+from balance_chassis.lanes import BACKLOG, LIVE
+from balance_chassis.markers import Markers
 from balance_chassis.migrations import migrate
 from balance_chassis.testing import Installation
 from balance_kernel.calendar import Calendar

@@ -9,8 +9,9 @@ import psycopg
 import pytest
 from balance_chassis.errors import Fatal
 from balance_chassis.kafka import make_producer
+from balance_chassis.lanes import BACKLOG
 from balance_chassis.migrations import migrate
-from balance_chassis.outbox import BACKLOG, Outbox, OutboxRow, keys_by_topic
+from balance_chassis.outbox import Outbox, OutboxRow, keys_by_topic
 from balance_chassis.publisher import Outgoing, Publisher
 from balance_kernel.calendar import Calendar
 from balance_schemas import catalogue

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from balance_chassis.markers import BACKLOG, LIVE
+from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.migrations import migrate
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool

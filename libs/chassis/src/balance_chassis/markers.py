@@ -11,10 +11,8 @@ from typing import Any
 
 from psycopg import Connection, IsolationLevel
 
+from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.postgres import copy_binary, identifier
-
-LIVE = 0
-BACKLOG = 1
 
 _LIVE_QUIET_S = 0.2
 _LIVE_AT_MOST_S = 0.8

@@ -11,10 +11,8 @@ from typing import Any
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from balance_chassis.lanes import LIVE
 from balance_chassis.postgres import identifier
-
-LIVE = 0
-BACKLOG = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
+from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.lifecycle import Process, Runnable
-from balance_chassis.markers import BACKLOG, LIVE
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from balance_chassis.markers import BACKLOG, Markers
+from balance_chassis.lanes import BACKLOG
+from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar

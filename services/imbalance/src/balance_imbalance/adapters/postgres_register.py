@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from balance_chassis.markers import BACKLOG, Markers
+from balance_chassis.lanes import BACKLOG
+from balance_chassis.markers import Markers
 from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Role

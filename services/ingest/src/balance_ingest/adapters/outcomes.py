@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from balance_chassis.outbox import BACKLOG, LIVE, Outbox
+from balance_chassis.lanes import BACKLOG, LIVE
+from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
 from balance_schemas import catalogue
 from psycopg import Connection

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from balance_chassis.markers import BACKLOG, LIVE, Markers
+from balance_chassis.lanes import BACKLOG, LIVE
+from balance_chassis.markers import Markers
 from balance_chassis.postgres import ensure_partitions
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
