@@ -12,6 +12,7 @@ from balance_chaos.traffic import GROUP, PACKET, USAGE_POINT, Outgoing
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec
 
+Ints = np.ndarray[Any, np.dtype[np.int64]]
 HOURS = 24
 DAY_S = 86_400
 FIRST_DAY_S = int(datetime(2026, 1, 1, tzinfo=UTC).timestamp())
@@ -53,19 +54,31 @@ SIZES = {
 
 @dataclass(frozen=True)
 class Block:
-    """Counts (houses, flats + common meter, days, hours) in pulses, and the days' starts in seconds (UTC)."""
+    """Some days of the fleet.
 
-    counts: np.ndarray[Any, np.dtype[np.int64]]
+    ``counts`` (houses, flats + common meter, days, hours) and ``registers`` (houses, flats + common meter), as
+    they stand when the first day starts, in pulses; ``day_starts`` in seconds (UTC).
+    """
+
+    counts: Ints
+    registers: Ints
     day_starts: Sequence[int]
 
+    @property
+    def last_registers(self) -> Ints:
+        """As they stand when the last day ends."""
+        last: Ints = self.registers + self.counts.sum(axis=(2, 3))
+        return last
 
-def make_block(size: Size, repetition: int, seed: int) -> Block:
+
+def make_block(size: Size, repetition: int, seed: int, before: Block | None) -> Block:
     """A stretch of days of its own for each repetition; the common meter counts what the flats count."""
     random = np.random.default_rng([seed, repetition])
     flats = random.poisson(8.0, (size.houses, size.flats, size.days, HOURS)).astype(np.int64)
     counts = np.concatenate([flats.sum(axis=1, keepdims=True), flats], axis=1)
+    registers = np.zeros(counts.shape[:2], np.int64) if before is None else before.last_registers
     first = FIRST_DAY_S + repetition * size.days * DAY_S
-    return Block(counts, [first + day * DAY_S for day in range(size.days)])
+    return Block(counts, registers, [first + day * DAY_S for day in range(size.days)])
 
 
 def module(house: int, place: int) -> str:
@@ -97,7 +110,7 @@ def assets(size: Size, codec: Codec) -> list[Outgoing]:
 def packets(block: Block, codec: Codec, first_sequence: int) -> list[Outgoing]:
     """One packet a house and day, in order of days, as the night brings them."""
     houses, places, days, _ = block.counts.shape
-    before = block.counts.sum(axis=3).cumsum(axis=2) - block.counts.sum(axis=3)
+    before = block.registers[:, :, None] + block.counts.sum(axis=3).cumsum(axis=2) - block.counts.sum(axis=3)
     made = []
     for day in range(days):
         for house in range(houses):

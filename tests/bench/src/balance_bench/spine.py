@@ -19,7 +19,7 @@ from balance_local import paths
 from balance_local.installation import Installation
 
 from balance_bench import cpu, end_to_end, fleet, machine, naive, raw_copy, words
-from balance_bench.fleet import SIZES, Size
+from balance_bench.fleet import SIZES, Block, Size
 
 SEED = 20260105
 
@@ -58,8 +58,9 @@ def measure(made: Installation, size: Size) -> Measured:
     rates: dict[str, list[float]] = {"end_to_end": [], "raw_copy_array_rows": [], "raw_copy_hourly_rows": []}
     profile: dict[str, float] = {}
     wall = 0.0
+    block: Block | None = None
     for repetition in range(size.repetitions + 1):
-        block = fleet.make_block(size, repetition, SEED)
+        block = fleet.make_block(size, repetition, SEED, block)
         traffic = fleet.packets(block, codec, repetition * size.days + 1)
         before = cpu.used(made)
         wall = end_to_end.play(made, block, traffic)
