@@ -47,8 +47,9 @@ class Size:
 
 
 SIZES = {
-    "small": Size(houses=2, flats=10, days=3, repetitions=1, naive_readings=300),
-    "large": Size(houses=40, flats=60, days=30, repetitions=5, naive_readings=20_000),
+    "small": Size(houses=2, flats=10, days=1, repetitions=1, naive_readings=300),
+    # A night of the whole reference fleet, about 67,000 meters.
+    "large": Size(houses=1100, flats=60, days=1, repetitions=5, naive_readings=20_000),
 }
 
 
@@ -56,8 +57,8 @@ SIZES = {
 class Block:
     """Some days of the fleet.
 
-    ``counts`` (houses, flats + common meter, days, hours) and ``registers`` (houses, flats + common meter), as
-    they stand when the first day starts, in pulses; ``day_starts`` in seconds (UTC).
+    In pulses: ``counts`` (houses, flats + common meter, days, hours), and ``registers`` (houses, flats + common
+    meter) when the first day starts. ``day_starts`` in seconds (UTC).
     """
 
     counts: Ints

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from balance_chaos.settling import wait_until_idle
 from balance_chaos.stage import codec_of, fresh_installation, settings_of
 from balance_chaos.traffic import send
 from balance_local import paths
@@ -22,6 +23,7 @@ from balance_bench import cpu, end_to_end, fleet, machine, naive, raw_copy, word
 from balance_bench.fleet import SIZES, Block, Size
 
 SEED = 20260105
+PATIENCE_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def measure(made: Installation, size: Size) -> Measured:
     """All ways, repetition by repetition, after one repetition nobody counts."""
     codec, kafka = codec_of(made), settings_of(made).kafka
     send(kafka, fleet.assets(size, codec))
+    wait_until_idle(made, PATIENCE_S)
     rates: dict[str, list[float]] = {"end_to_end": [], "raw_copy_array_rows": [], "raw_copy_hourly_rows": []}
     profile: dict[str, float] = {}
     wall = 0.0

@@ -31,6 +31,15 @@ def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> N
         time.sleep(0.5)
 
 
+def wait_until_idle(made: Installation, patience_s: float) -> None:
+    """Return when nothing is left to do. Raises AssertionError with what is left after ``patience_s``."""
+    deadline = time.monotonic() + patience_s
+    while words := waiting(made):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not idle after {patience_s:.0f} s:\n" + "\n".join(words))
+        time.sleep(0.5)
+
+
 def waiting(made: Installation) -> list[str]:
     """Work that somebody still has to do: unread records, outboxes, markers."""
     lags = lag.of_groups(settings_of(made).kafka)
