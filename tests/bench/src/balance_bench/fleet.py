@@ -57,8 +57,8 @@ SIZES = {
 class Block:
     """Some days of the fleet.
 
-    In pulses: ``counts`` (houses, flats + common meter, days, hours), and ``registers`` (houses, flats + common
-    meter) when the first day starts. ``day_starts`` in seconds (UTC).
+    In pulses: ``counts`` (houses, places, days, hours), and ``registers`` (houses, places) when the first day
+    starts. ``day_starts`` in seconds (UTC). Place 0 is the common meter.
     """
 
     counts: Ints

@@ -22,6 +22,7 @@ def described(dsn: str) -> dict[str, Any]:
     brokers = sorted(path.stem for path in (paths.PARTS / "kafka").glob("kafka_2*.jar"))
     return {
         "machine": f"{psutil.cpu_count()} cores, {_processor()}, {_gibibytes():.0f} GiB",
+        "cores": psutil.cpu_count(),
         "system": f"{platform.system()} {platform.release()}",
         "commit": _commit(),
         "python_version": platform.python_version(),
