@@ -85,7 +85,7 @@ def test_it_stays_as_it_was_made(made: Installation) -> None:
 
 @pytest.mark.parametrize("name", ["", "Main", "a-b", "../x", "x" * 41])
 def test_a_name_must_fit_a_database_and_a_topic(name: str) -> None:
-    with pytest.raises(InstallationError, match="installation.s name"):
+    with pytest.raises(InstallationError, match="expected an installation's name"):
         installation.create(name)
 
 
