@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +70,17 @@ def topics(servers: str, create: str | None = None) -> list[str]:
             await admin.close()
 
     return asyncio.run(ask())
+
+
+def test_a_cluster_id_may_begin_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=0xF8 << 120))
+    broker = Broker(tmp_path)
+    try:
+        broker.start()
+        broker.wait()
+        assert "cluster.id=-" in (broker.daemon.folder / "data" / "meta.properties").read_text()
+    finally:
+        broker.stop()
 
 
 def test_commands_at_the_same_time_start_it_once(root: Path) -> None:

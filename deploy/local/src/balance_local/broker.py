@@ -112,10 +112,8 @@ class Broker:
             "kafka.tools.StorageTool",
             "format",
             "--ignore-formatted",
-            "-t",
-            cluster_id,
-            "-c",
-            str(properties),
+            f"--cluster-id={cluster_id}",  # one in 64 begins with a hyphen, and is no argument by itself
+            f"--config={properties}",
         ]
         done = subprocess.run(["java", *java.FLAGS, *classpath, *tool], capture_output=True, text=True)
         if done.returncode:
