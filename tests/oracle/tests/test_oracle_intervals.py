@@ -160,6 +160,14 @@ def test_four_alternating_jumps_are_two_devices() -> None:
     ]
 
 
+def test_a_day_nobody_reported_is_no_reading_day_amid_two_devices() -> None:
+    archives = whole_days([0, 500, -500, 0, 0, 500, -500, 0])
+    result = tables(archives[:3] + archives[4:], days=8)
+    assert ("vee.two_devices", "UP-1", DAY_1 + DAY_MS) in result.findings
+    assert ("UP-1", DAY_1 + 3 * DAY_MS) not in result.readings
+    assert [day(result, n)[1][0] for n in (2, 4, 5, 6)] == ["SUSPECT", "SUSPECT", "SUSPECT", "VALID"]
+
+
 def test_three_jumps_or_unlike_ones_are_not_two_devices() -> None:
     assert "vee.two_devices" not in rules(tables(whole_days([0, 500, -480, 500]), days=4))
     assert "vee.two_devices" not in rules(tables(whole_days([0, 500, -440, 500, -500]), days=5))

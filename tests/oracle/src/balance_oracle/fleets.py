@@ -60,7 +60,7 @@ class Fleet:
 def make_place(
     random: Random,
     least_days: int = 2,
-    most_days: int = 6,
+    most_days: int = 8,
     places: Sequence[tuple[str, int, int]] = PLACES,
 ) -> Place:
     """Some days in one of the calendars."""

@@ -185,7 +185,7 @@ def _daily(random: Random, place: Place, channel: Channel) -> list[Report]:
     """One archive a day; sometimes a day in two parts, or first as CURRENT."""
     counter = Counter(random, channel)
     step = random.choice((3600, 3600, 1800))
-    two_devices = random.random() < 0.2
+    two_devices = random.random() < 0.3
     reports: list[Report] = []
     silent = random.choice((0.0, 0.0, 0.3))
     for index, start in enumerate(place.day_starts):

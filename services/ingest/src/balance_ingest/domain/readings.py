@@ -105,6 +105,7 @@ class _Part:
         self._fitting = fitting
         self._evidence = evidence
         self._calendar = calendar
+        self._spoken: list[int] = []
         self.runs: list[tuple[int, int]] = []
 
     def findings(self) -> Iterator[Finding]:
@@ -117,6 +118,9 @@ class _Part:
             end = self._calendar.end_of(day)
             if not fitting.overlaps(day, end):
                 continue
+            touched = any(step.used and step.start < end and day < step.end for step in steps.steps)
+            if touched or self._evidence.has_any(day, end):
+                self._spoken.append(day)
             if self._evidence.has_intervals(day):
                 yield from self._interval_day(day, end)
             else:
@@ -186,8 +190,10 @@ class _Part:
             yield wording.two_devices(self._point, self._fitting, "edges", first, last, sizes)
 
     def _quarantine(self, first: int, last: int) -> None:
-        """Days from the first jump of a run to its last are SUSPECT whole, however their hours come
-        (§3.6).
+        """Days from the first jump of a run to its last are SUSPECT whole, however their hours come; but not
+        those of which nothing was said (§3.6).
         """
-        hours = self._sheet.hours_in(first, last)
-        self._sheet.suspect[hours] |= self._sheet.read_by(self._fitting, hours)
+        for day in self._spoken:
+            if first <= day < last:
+                hours = self._sheet.hours_in(day, self._calendar.end_of(day))
+                self._sheet.suspect[hours] |= self._sheet.read_by(self._fitting, hours)
