@@ -93,7 +93,7 @@ def _differences(what: str, wanted: Mapping[Key, Any], found: Mapping[Key, Any])
         if key not in found:
             yield f"{what} {key} is not there"
         elif key not in wanted:
-            yield f"{what} {key} should not be there: {found[key]}"
+            yield f"{what} {key} should not be there: {str(found[key])[:200]}"
         elif wanted[key] != found[key]:
             yield f"{what} {key}: expected {_unlike(wanted[key], found[key])}"
 
