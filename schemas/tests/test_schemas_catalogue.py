@@ -36,6 +36,8 @@ def test_every_topic_of_the_house_is_named_by_a_constant() -> None:
         catalogue.FINDINGS,
         catalogue.IMBALANCE,
         catalogue.ASSETS,
+        catalogue.MODULE_EVENTS,
+        catalogue.READING_EDITS,
     }
     assert constants == set(catalogue.load().topics)
 

@@ -107,7 +107,8 @@ class Services:
             described = [asset for asset in heard if isinstance(asset, DescribedUsagePoint)]
             ingest.handle_usage_points(described, self.register)
             told = [imbalance_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
-            imbalance.handle_assets(told, ImbalanceRegister(self.imbalance_pool, self.calendar))
+            balanced = [asset for asset in told if not isinstance(asset, str)]
+            imbalance.handle_assets(balanced, ImbalanceRegister(self.imbalance_pool, self.calendar))
 
     def step(self, number: int) -> int:
         """One step of one worker, as if it had waited; gives how much it did."""

@@ -23,6 +23,8 @@ READINGS_BACKLOG = "balance.readings.backlog.v1"
 FINDINGS = "balance.findings.v1"
 IMBALANCE = "balance.imbalance.v1"
 ASSETS = "balance.assets.v1"
+MODULE_EVENTS = "balance.module-events.v1"
+READING_EDITS = "balance.reading-edits.v1"
 
 MAX_RETENTION_DAYS = 35
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024

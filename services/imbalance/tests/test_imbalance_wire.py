@@ -12,7 +12,7 @@ from balance_chassis.errors import BadRecord
 from balance_imbalance.adapters import wire
 from balance_imbalance.domain.messages import Group, UsagePoint, newest_assets, newest_days
 from balance_imbalance.domain.register import FOREVER, Membership, Meter, changed_memberships, changed_meters
-from balance_imbalance.entrypoints.kafka import decode_asset, decode_readings
+from balance_imbalance.entrypoints.kafka import NOT_OURS, decode_asset, decode_readings
 from balance_imbalance.settings import load
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Resource, Role
@@ -132,7 +132,7 @@ def test_assets_become_histories() -> None:
 def test_a_deleted_entity_has_no_history_and_a_tombstone_says_nothing() -> None:
     assert wire.from_wire_usage_point(point() | {"state": "DELETED"}).meters == []
     assert wire.from_wire_group(group() | {"state": "DELETED"}).memberships == []
-    assert decode_asset(CODEC, CALENDAR, None) is None
+    assert decode_asset(CODEC, CALENDAR, None) == NOT_OURS
     with pytest.raises(BadRecord, match="tombstone"):
         decode_readings(CODEC, CALENDAR, None)
 

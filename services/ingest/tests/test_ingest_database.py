@@ -61,6 +61,10 @@ def packet(*archives: Mapping[str, Any], sequence: int = 1, **given: Any) -> dic
         "received_at": newest + 90_000_000,
         "archives": list(archives),
         "registers": [],
+        "measurements": [],
+        "module_events": [],
+        "module_states": [],
+        "session": None,
     }
     return told | given
 

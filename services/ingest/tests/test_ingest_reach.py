@@ -32,6 +32,7 @@ def packet(sequence: int, **told: Any) -> Described:
     """A packet received when all is over, so that the clock does not tell the order."""
     received = (FIRST + (LONG + 5) * DAY_S) * 1000
     empty: Described = {"archives": [], "registers": [], "sent_at": received, "received_at": received}
+    empty |= {"measurements": [], "module_events": [], "module_states": [], "session": None}
     return empty | {"packet_id": f"P-{sequence}", "concentrator_id": "J-1", "sequence": sequence} | told
 
 

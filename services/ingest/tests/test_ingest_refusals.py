@@ -30,11 +30,14 @@ def archive(**given: Any) -> dict[str, Any]:
     return told | given
 
 
+NO_TELEMETRY: dict[str, Any] = {"measurements": [], "module_events": [], "module_states": [], "session": None}
+
+
 def packet(sequence: int, *archives: dict[str, Any]) -> dict[str, Any]:
     """Received the day after."""
     received = (DAY + 90_000) * 1000
     told = {"packet_id": "P", "concentrator_id": "J-1", "sequence": sequence, "sent_at": received}
-    return told | {"received_at": received, "archives": list(archives), "registers": []}
+    return told | {"received_at": received, "archives": list(archives), "registers": []} | NO_TELEMETRY
 
 
 @pytest.mark.stack

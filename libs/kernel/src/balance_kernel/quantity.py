@@ -26,6 +26,7 @@ class Resource(_Coded):
     HEAT = "HEAT"
     ELECTRICITY = "ELECTRICITY"
     TEMPERATURE = "TEMPERATURE"
+    SENSOR = "SENSOR"
 
     @property
     def unit(self) -> Unit:
@@ -40,6 +41,7 @@ class Unit(_Coded):
     MILLILITRE = "MILLILITRE"
     WATT_HOUR = "WATT_HOUR"
     MILLIDEGREE_CELSIUS = "MILLIDEGREE_CELSIUS"
+    THOUSANDTH = "THOUSANDTH"
 
 
 class Quality(_Coded):
@@ -69,4 +71,5 @@ _UNITS = {
     Resource.HEAT: Unit.WATT_HOUR,
     Resource.ELECTRICITY: Unit.WATT_HOUR,
     Resource.TEMPERATURE: Unit.MILLIDEGREE_CELSIUS,
+    Resource.SENSOR: Unit.THOUSANDTH,
 }

@@ -109,14 +109,15 @@ class Assembly:
             version=self._process.version,
         )
 
-    def _assets(self) -> Sink[Asset | None]:
+    def _assets(self) -> Sink[Asset | str]:
         register = PostgresRegister(self._pool, self._calendar)
 
-        def decode(record: Record) -> Asset | None:
+        def decode(record: Record) -> Asset | str:
             return kafka.decode_asset(self._codec, self._calendar, record.value)
 
-        def handle(assets: Sequence[Asset | None]) -> None:
-            self._metrics.group_days_marked.inc(handlers.handle_assets(assets, register))
+        def handle(assets: Sequence[Asset | str]) -> None:
+            ours = [asset for asset in assets if not isinstance(asset, str)]
+            self._metrics.group_days_marked.inc(handlers.handle_assets(ours, register))
 
         return Sink(
             topics=[catalogue.ASSETS],

@@ -26,11 +26,11 @@ def handle_reading_days(messages: Sequence[ReadingDays], store: ReadingDayStore)
     return store.store(newest_days(messages), max(message.clock_at for message in messages))
 
 
-def handle_assets(assets: Sequence[Asset | None], register: Register) -> int:
+def handle_assets(assets: Sequence[Asset], register: Register) -> int:
     """Keep the greatest version of each entity and mark what it touches; gives how many group-days were
     marked.
     """
-    points, groups = newest_assets(asset for asset in assets if asset is not None)
+    points, groups = newest_assets(assets)
     return register.describe(points, groups) if points or groups else 0
 
 

@@ -163,4 +163,8 @@ def packet(
         "received_at": received_at,
         "archives": list(archives),
         "registers": list(registers),
+        "measurements": [],
+        "module_events": [],
+        "module_states": [],
+        "session": None,
     }

@@ -249,6 +249,7 @@ def _described_usage_point(point: UsagePoint, version: int) -> dict[str, Any]:
                 "removed_at": None,
             }
         ],
+        "sensor_kind": None,
     }
 
 

@@ -81,5 +81,9 @@ def _packet(concentrator: str, sequence: int, sent_ms: int, part: Sequence[Repor
         "received_at": received_ms,
         "archives": [report.body for report in part if report.part == ARCHIVE],
         "registers": [report.body for report in part if report.part != ARCHIVE],
+        "measurements": [],
+        "module_events": [],
+        "module_states": [],
+        "session": None,
         "lane": BACKLOG if received_ms // 1000 - newest_s > BACKLOG_S else LIVE,
     }

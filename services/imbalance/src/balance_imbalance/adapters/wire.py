@@ -15,6 +15,8 @@ from balance_imbalance.domain.register import FOREVER, Meter
 
 READING_DAYS = "balance.v1.ReadingDaysComputed"
 USAGE_POINT = "balance.v1.UsagePointDescribed"
+OTHER_ASSETS = frozenset({"balance.v1.ModuleDescribed", "balance.v1.ConcentratorDescribed"})
+"""What the register also describes and no balance depends on."""
 GROUP = "balance.v1.BalanceGroupDescribed"
 GROUP_DAY = "balance.v1.GroupDayComputed"
 

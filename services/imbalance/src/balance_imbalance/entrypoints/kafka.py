@@ -16,6 +16,9 @@ READINGS_GROUP = "imbalance-readings"
 READINGS_BACKLOG_GROUP = "imbalance-readings-backlog"
 ASSETS_GROUP = "imbalance-assets"
 
+NOT_OURS = "an asset that no balance depends on"
+"""What `decode_asset` makes of a record of the register that says nothing about groups."""
+
 
 def decode_readings(codec: Codec, calendar: Calendar, data: bytes | None) -> ReadingDays:
     """Reading days of framed bytes; ``codec`` gives raw timestamps. Raises BadRecord."""
@@ -25,17 +28,17 @@ def decode_readings(codec: Codec, calendar: Calendar, data: bytes | None) -> Rea
     return wire.from_wire_reading_days(value, calendar)
 
 
-def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset | None:
-    """A usage point or a group of framed bytes; None for a tombstone, which says nothing. Raises
-    BadRecord.
-    """
+def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset | str:
+    """A usage point or a group of framed bytes, or NOT_OURS, as is a tombstone. Raises BadRecord."""
     if data is None:
-        return None
+        return NOT_OURS
     name, value = decoded(codec, data)
     if name == wire.USAGE_POINT:
         return wire.from_wire_usage_point(value)
     if name == wire.GROUP:
         return wire.from_wire_group(value)
+    if name in wire.OTHER_ASSETS:
+        return NOT_OURS
     raise BadRecord(f"expected {wire.USAGE_POINT} or {wire.GROUP}, found {name}: written to the wrong topic")
 
 

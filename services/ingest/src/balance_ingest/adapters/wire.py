@@ -10,6 +10,7 @@ from balance_chassis.errors import BadRecord
 from balance_kernel.quantity import Quality, Resource
 
 from balance_ingest.domain.days import HOUR_S
+from balance_ingest.domain.edits import LONGEST_EDIT_S, Edit
 from balance_ingest.domain.findings import Severity
 from balance_ingest.domain.history import FOREVER, Meter
 from balance_ingest.domain.packets import (
@@ -18,8 +19,12 @@ from balance_ingest.domain.packets import (
     MAX_SEQUENCE,
     Archive,
     Element,
+    Measurements,
+    ModuleEvent,
+    ModuleState,
     Packet,
     Registers,
+    Session,
     is_id,
 )
 from balance_ingest.ports import DescribedChannel, DescribedUsagePoint
@@ -27,6 +32,9 @@ from balance_ingest.ports import DescribedChannel, DescribedUsagePoint
 PACKET = "balance.v1.ConcentratorPacketReceived"
 USAGE_POINT = "balance.v1.UsagePointDescribed"
 BALANCE_GROUP = "balance.v1.BalanceGroupDescribed"
+MODULE = "balance.v1.ModuleDescribed"
+CONCENTRATOR = "balance.v1.ConcentratorDescribed"
+READING_EDIT = "balance.v1.ReadingEditDecided"
 READINGS = "balance.v1.ReadingDaysComputed"
 FINDING = "balance.v1.FindingChanged"
 
@@ -39,6 +47,7 @@ _QUALITIES = list(Quality)
 _MAX_WEIGHT = 10**9
 _MAX_REGISTER = 10**15
 _MAX_FLOW = 10**12
+_MAX_EDITED = 10**15
 _MAX_HISTORY = 1000
 """Meters, or fittings, of one usage point: comparing two histories takes the square of it."""
 
@@ -64,6 +73,11 @@ def from_wire_packet(value: Mapping[str, Any]) -> Packet:
         received=received,
         archives=[_archive(archive) for archive in value["archives"]],
         registers=[_registers(registers) for registers in value["registers"]],
+        sent=value["sent_at"] // 1000,
+        measurements=[_measurements(one) for one in value["measurements"]],
+        events=[_event(event) for event in value["module_events"]],
+        states=[_state(state) for state in value["module_states"]],
+        session=value["session"] and _session(value["session"]),
     )
 
 
@@ -89,6 +103,60 @@ def _registers(value: Mapping[str, Any]) -> Registers:
         value["offsets_s"],
         value["values"],
     )
+
+
+def _measurements(value: Mapping[str, Any]) -> Measurements:
+    return Measurements(
+        value["module_id"],
+        value["channel"],
+        _RANKS.get(value["kind"]),
+        value["start_at"] // 1000,
+        value["step_s"],
+        value["averages"],
+        value["minima"],
+        value["maxima"],
+        value["missing"],
+        value["sensor_kind"],
+    )
+
+
+def _event(value: Mapping[str, Any]) -> ModuleEvent:
+    return ModuleEvent(
+        value["module_id"],
+        value["channel"],
+        value["kind"],
+        value["phase"],
+        value["occurred_at"] // 1000,
+        value["value"],
+        value["command_id"],
+    )
+
+
+def _state(value: Mapping[str, Any]) -> ModuleState:
+    return ModuleState(
+        value["module_id"],
+        value["observed_at"] // 1000,
+        _seconds(value["module_clock_at"]),
+        value["battery_mv"],
+        value["signal_dbm"],
+        value["firmware"],
+        value["packet_mode"],
+        value["relay_path"],
+    )
+
+
+def _session(value: Mapping[str, Any]) -> Session:
+    return Session(
+        value["power"],
+        value["supply_mv"],
+        value["signal_dbm"],
+        value["backlog_packets"],
+        _seconds(value["backlog_from_at"]),
+    )
+
+
+def _seconds(milliseconds: int | None) -> int | None:
+    return None if milliseconds is None else milliseconds // 1000
 
 
 def _check_id(field: str, text: str) -> None:
@@ -136,6 +204,40 @@ def _channel(value: Mapping[str, Any]) -> DescribedChannel:
         key=(value["module_id"], value["channel"]),
         fitted=_instant("fitted_at", value["fitted_at"]),
         removed=_end("removed_at", value["removed_at"]),
+    )
+
+
+def from_wire_reading_edit(value: Mapping[str, Any]) -> Edit:
+    """A decision about readings; raises BadRecord for one that cannot be carried out."""
+    _check_id("edit_id", value["edit_id"])
+    _check_id("usage_point_id", value["usage_point_id"])
+    _check_range("version", value["version"], 0, 2**63 - 1)
+    start, end = (_instant(field, value[field]) for field in ("start_at", "end_at"))
+    if start % HOUR_S or end % HOUR_S or not start < end <= start + LONGEST_EDIT_S:
+        raise BadRecord(
+            f"expected whole hours, from 1 to {LONGEST_EDIT_S // HOUR_S} of them, "
+            f"found {start} to {end} s after 1970: correct the span of the edit"
+        )
+    action, values = value["action"], value["values"]
+    if action not in ("EDIT", "CONFIRM"):
+        raise BadRecord(f"expected action EDIT or CONFIRM, found {action}")
+    hours = (end - start) // HOUR_S if action == "EDIT" else 0
+    if len(values) != hours:
+        raise BadRecord(f"expected {hours} values for an {action} of this span, found {len(values)}")
+    for one in values:
+        _check_range("values", one, -_MAX_EDITED, _MAX_EDITED)
+    return Edit(
+        edit_id=value["edit_id"],
+        version=value["version"],
+        standing=value["state"] == "STANDING",
+        usage_point=value["usage_point_id"],
+        start=start,
+        end=end,
+        decided=_instant("decided_at", value["decided_at"]),
+        values=tuple(values) if action == "EDIT" else None,
+        of_conflict=value["of_conflict"],
+        reason=value["reason"],
+        decided_by=value["decided_by"],
     )
 
 

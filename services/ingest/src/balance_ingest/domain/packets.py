@@ -46,7 +46,65 @@ class Registers(NamedTuple):
     values: Sequence[int]
 
 
+class Measurements(NamedTuple):
+    """A run of successive intervals of one sensor, in thousandths of its kind's unit. `rank` as in Archive.
+
+    `minima` and `maxima` are empty when the device keeps none.
+    """
+
+    module_id: str
+    channel: int
+    rank: int | None
+    start: int
+    step: int
+    averages: Sequence[int]
+    minima: Sequence[int] = ()
+    maxima: Sequence[int] = ()
+    missing: Sequence[int] = ()
+    sensor_kind: str | None = None
+
+
 Element = Archive | Registers
+
+
+class ModuleEvent(NamedTuple):
+    """Something that happened at a module. `kind` and `phase` are symbols of the contract.
+
+    `occurred` is by the module's clock.
+    """
+
+    module_id: str
+    channel: int | None
+    kind: str
+    phase: str
+    occurred: int
+    value: int | None = None
+    command_id: str | None = None
+
+
+class ModuleState(NamedTuple):
+    """How a module is. `observed` is by the concentrator's clock, `module_clock` by the module's own at that
+    moment.
+    """
+
+    module_id: str
+    observed: int
+    module_clock: int | None = None
+    battery_mv: int | None = None
+    signal_dbm: int | None = None
+    firmware: str | None = None
+    packet_mode: str = "UNSPECIFIED"
+    relay_path: Sequence[str] = ()
+
+
+class Session(NamedTuple):
+    """How a concentrator is. `backlog_from` is the start of the oldest interval it still holds."""
+
+    power: str = "UNSPECIFIED"
+    supply_mv: int | None = None
+    signal_dbm: int | None = None
+    backlog_packets: int | None = None
+    backlog_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +119,17 @@ class Packet:
     received: int
     archives: Sequence[Archive] = ()
     registers: Sequence[Registers] = ()
+    sent: int = 0
+    measurements: Sequence[Measurements] = ()
+    events: Sequence[ModuleEvent] = ()
+    states: Sequence[ModuleState] = ()
+    session: Session | None = None
 
     @property
     def weight(self) -> int:
         """About how many channel-days it holds, values of absurd steps counted like the finest ones."""
         days = sum(1 + len(a.values) * max(a.step, 900) // 86_400 for a in self.archives)
+        days += sum(1 + len(m.averages) * max(m.step, 900) // 86_400 for m in self.measurements)
         return max(1, days + sum(1 + len(r.values) // 24 for r in self.registers))
 
 

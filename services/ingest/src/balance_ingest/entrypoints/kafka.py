@@ -10,14 +10,16 @@ from balance_kernel.calendar import Calendar
 from balance_schemas.codec import Codec
 
 from balance_ingest.adapters import wire
+from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.packets import Packet
 from balance_ingest.ports import DescribedUsagePoint
 
 PACKETS_GROUP = "ingest-packets"
 PACKETS_BACKLOG_GROUP = "ingest-packets-backlog"
 ASSETS_GROUP = "ingest-assets"
+READING_EDITS_GROUP = "ingest-reading-edits"
 
-NOT_OURS = "a balance group, which ingest does not read"
+NOT_OURS = "an asset that says nothing about readings"
 """What `decode_asset` makes of a record of the register that says nothing about readings."""
 
 Asset = DescribedUsagePoint | str
@@ -38,11 +40,17 @@ def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset
     name, value = decoded(codec, data)
     if name == wire.USAGE_POINT:
         return wire.from_wire_usage_point(value)
-    if name == wire.BALANCE_GROUP:
+    if name in (wire.BALANCE_GROUP, wire.MODULE, wire.CONCENTRATOR):
         return NOT_OURS
-    raise BadRecord(
-        f"expected {wire.USAGE_POINT} or {wire.BALANCE_GROUP}, found {name}: written to the wrong topic"
-    )
+    raise BadRecord(f"expected an asset such as {wire.USAGE_POINT}, found {name}: written to the wrong topic")
+
+
+def decode_reading_edit(codec: Codec, _calendar: Calendar, data: bytes | None) -> Edit:
+    """A decision about readings of framed bytes. Raises BadRecord."""
+    name, value = decoded(codec, data)
+    if name != wire.READING_EDIT:
+        raise BadRecord(f"expected {wire.READING_EDIT}, found {name}: written to the wrong topic")
+    return wire.from_wire_reading_edit(value)
 
 
 Decode = Callable[[Codec, Calendar, bytes | None], object]
@@ -51,5 +59,6 @@ CONSUMERS: Mapping[str, Decode] = {
     PACKETS_GROUP: decode_packet,
     PACKETS_BACKLOG_GROUP: decode_packet,
     ASSETS_GROUP: decode_asset,
+    READING_EDITS_GROUP: decode_reading_edit,
 }
 """By consumer group of the catalogue: framed bytes to what its handler takes."""
