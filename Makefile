@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test-timescale: setup ## the services on TimescaleDB: BALANCE_POSTGRES_BIN=<bin 
 
 bench-spine: setup ## readings a second, packet to published group day, beside plain ways
 	$(BIN)/python -m balance_bench.spine $(BENCH)
+
+bench-ingest: setup ## readings a second, packet to stored and published; live packets while a backlog arrives
+	$(BIN)/python -m balance_bench.ingest $(BENCH)
 
 generate: setup ## pages and AsyncAPI from the catalogue
 	$(BIN)/python -m balance_schemas generate

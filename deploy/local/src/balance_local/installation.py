@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -122,9 +122,9 @@ class Installation:
         """
         topics.apply(self.settings())
 
-    def services_up(self, say: Say = lambda _: None) -> list[Service]:
-        """Start its services, unless they run, and return when all are ready. Raises NotStartedError."""
-        return services.up(self.folder, self.environment(), say)
+    def services_up(self, say: Say = lambda _: None, names: Sequence[str] = SERVICES) -> list[Service]:
+        """Start its services, unless any run, and return when all are ready. Raises NotStartedError."""
+        return services.up(self.folder, self.environment(), say, names)
 
     def services_down(self) -> bool:
         """Stop its services cleanly; whether they ran."""

@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import SIGTERM
 
@@ -16,7 +16,7 @@ import psutil
 from balance_local import stack, supervisor
 from balance_local.daemon import MARK, Daemon, NotStartedError
 from balance_local.stack import Say
-from balance_local.supervisor import Service
+from balance_local.supervisor import SERVICES, Service
 
 READY_WITHIN_S = 60.0
 
@@ -26,8 +26,13 @@ def daemon(folder: Path) -> Daemon:
     return Daemon(f"the services of {folder.name}", folder / "supervisor")
 
 
-def up(folder: Path, environment: Mapping[str, str], say: Say = lambda _: None) -> list[Service]:
-    """Start the services, unless they run, and return when each is ready. Raises NotStartedError.
+def up(
+    folder: Path,
+    environment: Mapping[str, str],
+    say: Say = lambda _: None,
+    names: Sequence[str] = SERVICES,
+) -> list[Service]:
+    """Start these services, unless any run, and return when each is ready. Raises NotStartedError.
 
     Services that were given other variables (a stack that had to change a port) are started anew.
     """
@@ -40,7 +45,7 @@ def up(folder: Path, environment: Mapping[str, str], say: Say = lambda _: None) 
             down(folder)
         if watched.process() is None:
             _end_orphans(folder)
-            watched.start([sys.executable, "-m", "balance_local.supervisor", folder], environment)
+            watched.start([sys.executable, "-m", "balance_local.supervisor", folder, *names], environment)
             given.write_text(digest)
         _wait(watched, folder)
     return supervisor.recorded(folder)

@@ -1,7 +1,7 @@
 """The processes of one installation: started, started again when one dies, stopped in reverse.
 
-Run in the background by `services.up` as `python -m balance_local.supervisor FOLDER`, with the variables of
-the installation. What it started stands in `services.json` of that folder.
+Run in the background by `services.up` as `python -m balance_local.supervisor FOLDER SERVICE …`, with the
+variables of the installation. What it started stands in `services.json` of that folder.
 """
 
 import json
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -107,13 +108,13 @@ class Keeper:
         self.service.pid = self._process.pid
 
 
-def run(folder: Path) -> None:
-    """Keep all services of the installation of that folder running until SIGTERM."""
+def run(folder: Path, names: Sequence[str]) -> None:
+    """Keep these services of the installation of that folder running until SIGTERM."""
     ending: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: ending.append(received))
     (folder / "logs").mkdir(exist_ok=True)
-    keepers = [Keeper(service, folder) for service in _services(folder)]
+    keepers = [Keeper(service, folder) for service in _services(folder, names)]
     while not ending:
         changes = [keeper.look(time.monotonic()) for keeper in keepers]
         if any(changes):
@@ -142,10 +143,10 @@ def say(text: str) -> None:
     print(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {text}", flush=True)
 
 
-def _services(folder: Path) -> list[Service]:
+def _services(folder: Path, names: Sequence[str]) -> list[Service]:
     return [
         Service(service, role, ports.choose(folder, f"{service}-{role}"))
-        for service in SERVICES
+        for service in names
         for role in ROLES
     ]
 
@@ -157,4 +158,4 @@ def _record(folder: Path, services: list[Service]) -> None:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    run(Path(sys.argv[1]), sys.argv[2:])

@@ -32,13 +32,12 @@ METER = {
 
 @dataclass(frozen=True)
 class Size:
-    """Houses, flats in each, days a repetition, repetitions, and messages of the naive pipeline."""
+    """Houses, flats in each, days a repetition, repetitions."""
 
     houses: int
     flats: int
     days: int
     repetitions: int
-    naive_readings: int
 
     @property
     def readings(self) -> int:
@@ -46,11 +45,8 @@ class Size:
         return self.houses * (self.flats + 1) * self.days * HOURS
 
 
-SIZES = {
-    "small": Size(houses=2, flats=10, days=1, repetitions=1, naive_readings=300),
-    # A night of the whole reference fleet, about 67,000 meters.
-    "large": Size(houses=1100, flats=60, days=1, repetitions=5, naive_readings=20_000),
-}
+NIGHT = Size(houses=1100, flats=60, days=1, repetitions=5)
+"""A night of the whole reference fleet, about 67,000 meters."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +62,30 @@ class Block:
     day_starts: Sequence[int]
 
     @property
+    def readings(self) -> int:
+        """Hourly readings, common meters among them."""
+        return self.counts.size
+
+    @property
+    def end_s(self) -> int:
+        """When the last day ends."""
+        return self.day_starts[-1] + DAY_S
+
+    @property
     def last_registers(self) -> Ints:
         """As they stand when the last day ends."""
         last: Ints = self.registers + self.counts.sum(axis=(2, 3))
         return last
 
 
-def make_block(size: Size, repetition: int, seed: int, before: Block | None) -> Block:
-    """A stretch of days of its own for each repetition; the common meter counts what the flats count."""
-    random = np.random.default_rng([seed, repetition])
-    flats = random.poisson(8.0, (size.houses, size.flats, size.days, HOURS)).astype(np.int64)
+def make_block(size: Size, days: int, seed: int, before: Block | None) -> Block:
+    """A stretch of days that follows the one before; the common meter counts what the flats count."""
+    first = FIRST_DAY_S if before is None else before.end_s
+    random = np.random.default_rng([seed, first])
+    flats = random.poisson(8.0, (size.houses, size.flats, days, HOURS)).astype(np.int64)
     counts = np.concatenate([flats.sum(axis=1, keepdims=True), flats], axis=1)
     registers = np.zeros(counts.shape[:2], np.int64) if before is None else before.last_registers
-    first = FIRST_DAY_S + repetition * size.days * DAY_S
-    return Block(counts, registers, [first + day * DAY_S for day in range(size.days)])
+    return Block(counts, registers, [first + day * DAY_S for day in range(days)])
 
 
 def module(house: int, place: int) -> str:
@@ -108,49 +114,59 @@ def assets(size: Size, codec: Codec) -> list[Outgoing]:
     ]
 
 
-def packets(block: Block, codec: Codec, first_sequence: int) -> list[Outgoing]:
-    """One packet a house and day, in order of days, as the night brings them."""
-    houses, places, days, _ = block.counts.shape
-    before = block.registers[:, :, None] + block.counts.sum(axis=3).cumsum(axis=2) - block.counts.sum(axis=3)
-    made = []
-    for day in range(days):
-        for house in range(houses):
-            archives = [
-                _archive(module(house, place), block, (house, place, day), int(before[house, place, day]))
-                for place in range(places)
-            ]
-            value = _packet(house, first_sequence + day, block.day_starts[day], archives)
-            made.append(
-                Outgoing(catalogue.PACKETS, value["concentrator_id"].encode(), codec.encode(PACKET, value))
-            )
-    return made
+def packets(block: Block, codec: Codec) -> list[Outgoing]:
+    """One packet a house and day, in order of days, as the nights bring them."""
+    houses, _, days, _ = block.counts.shape
+    return [
+        _packet(block, house, range(day, day + 1), codec, catalogue.PACKETS, block.day_starts[day] + DAY_S)
+        for day in range(days)
+        for house in range(houses)
+    ]
 
 
-def _packet(house: int, sequence: int, day_start: int, archives: list[Mapping[str, Any]]) -> dict[str, Any]:
-    received = (day_start + DAY_S + 600) * 1000
-    return {
-        "packet_id": f"J-{house:03}-{sequence}",
-        "concentrator_id": f"J-{house:03}",
+def sessions(block: Block, codec: Codec, received_s: int) -> list[Outgoing]:
+    """One packet a house with all its days, as concentrators back from the dark bring them."""
+    houses, _, days, _ = block.counts.shape
+    topic = catalogue.PACKETS_BACKLOG
+    return [_packet(block, house, range(days), codec, topic, received_s) for house in range(houses)]
+
+
+def _packet(block: Block, house: int, days: range, codec: Codec, topic: str, received_s: int) -> Outgoing:
+    sequence = block.day_starts[days[0]] // DAY_S
+    received = (received_s + 600) * 1000
+    concentrator = f"J-{house:03}"
+    value = {
+        "packet_id": f"{concentrator}-{sequence}",
+        "concentrator_id": concentrator,
         "sequence": sequence,
         "sent_at": received,
         "received_at": received,
-        "archives": archives,
+        "archives": list(_archives(block, house, days)),
         "registers": [],
     }
+    return Outgoing(topic, concentrator.encode(), codec.encode(PACKET, value))
 
 
-def _archive(name: str, block: Block, place: tuple[int, int, int], before: int) -> Mapping[str, Any]:
-    values = block.counts[place].tolist()
+def _archives(block: Block, house: int, days: range) -> Iterator[Mapping[str, Any]]:
+    counts = block.counts[house]
+    ends = block.registers[house][:, None] + counts.sum(axis=2).cumsum(axis=1)
+    for place in range(len(counts)):
+        for day in days:
+            values, end = counts[place, day].tolist(), int(ends[place, day])
+            yield _archive(module(house, place), block.day_starts[day], values, end)
+
+
+def _archive(name: str, start_s: int, values: Sequence[int], end: int) -> Mapping[str, Any]:
     return {
         "module_id": name,
         "channel": 1,
         "kind": "ARCHIVED",
-        "start_at": block.day_starts[place[2]] * 1000,
+        "start_at": start_s * 1000,
         "step_s": 3600,
         "values": values,
         "missing": [],
-        "register_start": before,
-        "register_end": before + sum(values),
+        "register_start": end - sum(values),
+        "register_end": end,
     }
 
 

@@ -5,25 +5,27 @@ Writes `docs/proof/spine.json` and `.md` for the large size; the small one only 
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from aiokafka import ConsumerRecord
 from balance_chaos.settling import wait_until_idle
 from balance_chaos.stage import codec_of, fresh_installation, settings_of
 from balance_chaos.traffic import send
-from balance_local import paths
 from balance_local.installation import Installation
+from balance_schemas import catalogue
+from balance_schemas.codec import Codec
 
-from balance_bench import cpu, end_to_end, fleet, machine, naive, raw_copy, words
-from balance_bench.fleet import SIZES, Block, Size
+from balance_bench import cpu, end_to_end, fleet, machine, naive, proof, raw_copy, words
+from balance_bench.end_to_end import Heard
+from balance_bench.fleet import Block, Size
 
 SEED = 20260105
 PATIENCE_S = 600.0
+SIZES = {"small": Size(houses=2, flats=10, days=1, repetitions=1), "large": fleet.NIGHT}
+_NAIVE_READINGS = {"small": 300, "large": 20_000}
 
 
 @dataclass(frozen=True)
@@ -37,23 +39,15 @@ class Measured:
 
 def main() -> None:
     """Measure, show, and write the proof."""
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--size", choices=sorted(SIZES), default="large")
-    arguments.add_argument("--into", type=Path, help="folder of spine.json and spine.md")
-    chosen = arguments.parse_args()
+    chosen = proof.chosen("spine", __doc__, SIZES)
     size = SIZES[chosen.size]
-    into = chosen.into or (paths.CHECKOUT / "docs" / "proof" if chosen.size == "large" else None)
     with fresh_installation("bench_spine", "UTC", BALANCE_LOG_LEVEL="WARNING") as made:
-        measured = measure(made, size)
+        measured = measure(made, size, _NAIVE_READINGS[chosen.size])
         report = flat(measured, chosen.size, size) | machine.described(made.dsn)
-    print(json.dumps(report, indent=2), flush=True)
-    if into is not None:
-        into.mkdir(parents=True, exist_ok=True)
-        (into / "spine.json").write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
-        (into / "spine.md").write_text(words.page(report))
+    proof.write(chosen, report, words.page(report))
 
 
-def measure(made: Installation, size: Size) -> Measured:
+def measure(made: Installation, size: Size, naive_readings: int) -> Measured:
     """All ways, repetition by repetition, after one repetition nobody counts."""
     codec, kafka = codec_of(made), settings_of(made).kafka
     send(kafka, fleet.assets(size, codec))
@@ -63,27 +57,43 @@ def measure(made: Installation, size: Size) -> Measured:
     wall = 0.0
     block: Block | None = None
     for repetition in range(size.repetitions + 1):
-        block = fleet.make_block(size, repetition, SEED, block)
-        traffic = fleet.packets(block, codec, repetition * size.days + 1)
+        block = fleet.make_block(size, size.days, SEED, block)
+        traffic = fleet.packets(block, codec)
         before = cpu.used(made)
-        wall = end_to_end.play(made, block, traffic)
+        wall = end_to_end.play(made, traffic, [catalogue.IMBALANCE], _complete(block, codec))
         profile = cpu.between(before, cpu.used(made))
         taken = {
             "end_to_end": wall,
             "raw_copy_array_rows": raw_copy.array_rows(made.dsn, block),
             "raw_copy_hourly_rows": raw_copy.hourly_rows(made.dsn, block),
         }
-        _say(repetition, taken, size)
+        proof.say(repetition, taken, block.readings)
         if repetition:
             for way, seconds in taken.items():
-                rates[way].append(size.readings / seconds)
+                rates[way].append(block.readings / seconds)
     made.services_down()  # they would share the cores with what is measured next
     topic = f"{made.description.topic_prefix}bench-naive"
     rates["naive_faust"] = [
-        naive.readings_per_second(kafka, made.dsn, topic, size.naive_readings)
-        for _ in range(size.repetitions)
+        naive.readings_per_second(kafka, made.dsn, topic, naive_readings) for _ in range(size.repetitions)
     ]
     return Measured(rates, profile, wall)
+
+
+def _complete(block: Block, codec: Codec) -> Heard:
+    """Strike off what is published complete until nothing is left."""
+    wanted = {
+        (f"G-{house:03}", start * 1000)
+        for house in range(block.counts.shape[0])
+        for start in block.day_starts
+    }
+
+    def heard(record: ConsumerRecord) -> bool:
+        _, one = codec.decode(record.value)
+        if one["day"]["coverage"] == "COMPLETE":
+            wanted.discard((one["group_id"], one["day_start_at"]))
+        return not wanted
+
+    return heard
 
 
 def flat(measured: Measured, name: str, size: Size) -> dict[str, Any]:
@@ -107,11 +117,6 @@ def flat(measured: Measured, name: str, size: Size) -> dict[str, Any]:
         "repetitions": size.repetitions,
         "seed": SEED,
     }
-
-
-def _say(repetition: int, taken: Mapping[str, float], size: Size) -> None:
-    shown = ", ".join(f"{way} {size.readings / seconds:,.0f}/s" for way, seconds in taken.items())
-    print(f"{'warm-up' if not repetition else f'repetition {repetition}'}: {shown}", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from balance_bench import proof
+
 PROTOTYPE = "430,000–500,000"
 
 _AGAINST_THE_PROTOTYPE = """\
@@ -52,7 +54,7 @@ def page(report: Mapping[str, Any]) -> str:
         "",
         "| process | seconds of processor | share |",
         "|---|---:|---:|",
-        *_profile(report),
+        *proof.processor_rows(report),
         "",
         "## Against the prototype",
         "",
@@ -73,23 +75,8 @@ def _row(report: Mapping[str, Any], way: str) -> str:
     return f"| {WAYS[way]} | {rate:,} | {low:,} | {high:,} | {times} |"
 
 
-def _processor_seconds(report: Mapping[str, Any]) -> dict[str, float]:
-    return {
-        key.removeprefix("processor_").removesuffix("_seconds").replace("_", " "): seconds
-        for key, seconds in report.items()
-        if key.startswith("processor_")
-    }
-
-
-def _profile(report: Mapping[str, Any]) -> list[str]:
-    used = _processor_seconds(report)
-    total = sum(used.values()) or 1.0
-    ordered = sorted(used.items(), key=lambda item: -item[1])
-    return [f"| {title} | {seconds:.1f} | {seconds / total:.0%} |" for title, seconds in ordered]
-
-
 def _comparison(report: Mapping[str, Any]) -> str:
-    used = _processor_seconds(report)
+    used = proof.processor_seconds(report)
     total, millions = sum(used.values()), report["readings_per_repetition"] / 1e6
     largest = max(used, key=lambda title: used[title])
     return _AGAINST_THE_PROTOTYPE.format(

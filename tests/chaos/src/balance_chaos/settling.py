@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import psycopg
 from balance_local import lag
 from balance_local.installation import Installation
+from balance_local.supervisor import SERVICES
 from balance_oracle import Tables
 
 from balance_chaos.outcome import Outcome, differences, expected
@@ -15,7 +16,7 @@ from balance_chaos.published import from_topics
 from balance_chaos.stage import settings_of
 from balance_chaos.views import from_views
 
-_LEFT_TO_DO = ("ingest.outbox", "ingest.markers", "imbalance.outbox", "imbalance.markers")
+_LEFT_TO_DO = ("outbox", "markers")
 
 
 def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> None:
@@ -31,21 +32,25 @@ def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> N
         time.sleep(0.5)
 
 
-def wait_until_idle(made: Installation, patience_s: float) -> None:
-    """Return when nothing is left to do. Raises AssertionError with what is left after ``patience_s``."""
+def wait_until_idle(made: Installation, patience_s: float, services: Sequence[str] = SERVICES) -> None:
+    """Return when nothing is left to do by some services.
+
+    Raises AssertionError with what is left after ``patience_s``.
+    """
     deadline = time.monotonic() + patience_s
-    while words := waiting(made):
+    while words := waiting(made, services):
         if time.monotonic() > deadline:
             raise AssertionError(f"not idle after {patience_s:.0f} s:\n" + "\n".join(words))
         time.sleep(0.5)
 
 
-def waiting(made: Installation) -> list[str]:
-    """Work that somebody still has to do: unread records, outboxes, markers."""
+def waiting(made: Installation, services: Sequence[str] = SERVICES) -> list[str]:
+    """Work that some services still have to do: unread records, outboxes, markers."""
     lags = lag.of_groups(settings_of(made).kafka)
-    words = [f"{one.group}: {one.records} records to read" for one in lags if one.records]
+    unread = [one for one in lags if one.records and one.group.startswith(tuple(services))]
+    words = [f"{one.group}: {one.records} records to read" for one in unread]
     with psycopg.connect(made.dsn) as connection:
-        for table in _LEFT_TO_DO:
+        for table in (f"{service}.{name}" for service in services for name in _LEFT_TO_DO):
             row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
             if row and row[0]:
                 words.append(f"{table}: {row[0]} rows")

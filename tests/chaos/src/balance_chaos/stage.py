@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from balance_chassis.settings import Settings
 from balance_local import installation, paths, stack
 from balance_local.installation import Installation
+from balance_local.supervisor import SERVICES
 from balance_schemas.codec import Codec, load_ids
 
 STACK_FOLDER = "chaos"
@@ -34,9 +35,14 @@ def own_stack(folder: str = STACK_FOLDER) -> Iterator[Path]:
 
 @contextmanager
 def fresh_installation(
-    name: str, zone: str, day_start_hour: int = 0, clock: str = "packets", **variables: str
+    name: str,
+    zone: str,
+    day_start_hour: int = 0,
+    clock: str = "packets",
+    services: Sequence[str] = SERVICES,
+    **variables: str,
 ) -> Iterator[Installation]:
-    """An empty installation with its services running; dropped at the end.
+    """An empty installation with these services running; dropped at the end.
 
     ``variables`` are set for its processes (and for this one) as long as it stands.
     """
@@ -47,7 +53,7 @@ def fresh_installation(
         made = installation.create(name, zone, day_start_hour, clock)
         made.topics_apply()
         made.migrate()
-        made.services_up()
+        made.services_up(names=services)
         try:
             yield made
         finally:
