@@ -16,29 +16,29 @@ _WAYS = {
 _PAGE = """\
 # Speed of ingest
 
-`make bench-ingest` on {machine}, {system}, commit `{commit}`; {readings_per_repetition:,} readings a repetition
-({fleet_modules:,} modules, a night of hourly archives), median of {repetitions} repetitions after a warm-up.
+`make bench-ingest` on {machine}, {system}, commit `{commit}`; {readings_per_repetition:,} readings a
+repetition ({fleet_modules:,} modules, a night of hourly archives), median of {repetitions} repetitions after a warm-up.
 Only ingest runs beside broker and database; all share the cores, the bench too. Seed {seed}.
 
 | way | readings/s | lowest | highest |
 |---|---:|---:|---:|
 {ways}
 
-Stored and published is {stored_over_raw_copy_array_rows_ratio:.3f} × raw COPY, which writes one row a day into
-one table and does nothing else. Ingest decodes the packets, joins them with the evidence that is there,
+Stored and published is {stored_over_raw_copy_array_rows_ratio:.3f} × raw COPY, which writes one row a day
+into one table and does nothing else. Ingest decodes the packets, joins them with the evidence that is there,
 validates them against registers on both sides of midnight, writes evidence and readings, reads the readings
 back and publishes them.
 
 ## Live packets while a backlog arrives
 
-{backlog_readings:,} readings, the whole fleet's 14 days, are sent to the backlog topic at once and are published
-after {backlog_seconds:.0f} s ({backlog_readings_per_second:,} readings/s). Meanwhile
-{live_packets_during_backlog:,} concentrators of the same fleet deliver their last day live, ten a second. From
-sending such a packet to the last of its {packet_days} reading days on `balance.readings.v1`:
+{backlog_readings:,} readings, the whole fleet's 14 days, are sent to the backlog topic at once and are
+published after {backlog_seconds:.0f} s ({backlog_readings_per_second:,} readings/s). Meanwhile
+{live_packets_during_backlog:,} concentrators of the same fleet deliver their last day live, ten a second.
+From sending such a packet to the last of its {packet_days} reading days on `balance.readings.v1`:
 p50 {live_p50_seconds_during_backlog:.2f} s, p99 {live_p99_seconds_during_backlog:.2f} s.
 
-The days after the backlog were delivered before it, so its silence was not noticed: no finding of missing days
-has to be withdrawn.
+The days after the backlog were delivered before it, so its silence was not noticed: no finding of missing
+days has to be withdrawn.
 
 ## Where the time goes
 
