@@ -17,8 +17,8 @@ _PAGE = """\
 # Speed of ingest
 
 `make bench-ingest` on {machine}, {system}, commit `{commit}`; {readings_per_repetition:,} readings a
-repetition ({fleet_modules:,} modules, a night of hourly archives), median of {repetitions} repetitions after a warm-up.
-Only ingest runs beside broker and database; all share the cores, the bench too. Seed {seed}.
+repetition ({fleet_modules:,} modules, a night of hourly archives), median of {repetitions} repetitions after
+a warm-up. Only ingest runs beside broker and database; all share the cores, the bench too. Seed {seed}.
 
 | way | readings/s | lowest | highest |
 |---|---:|---:|---:|
