@@ -18,9 +18,11 @@ from balance_ingest.adapters import wire
 from balance_ingest.adapters.postgres import Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.packets import Packet
-from balance_ingest.handlers import Recomputing, Rules, Sweep, handle_packets, handle_usage_points
+from balance_ingest.domain.parameters import ParameterTable
+from balance_ingest.handlers import Judging, Recomputing, Rules, Sweep, handle_packets, handle_usage_points
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Quality
 from balance_schemas import avsc
@@ -31,7 +33,8 @@ REAL_DATA = Path(os.environ.get("BALANCE_REAL_DATA") or Path(__file__).parents[4
 
 QUALITIES = [quality.value for quality in Quality]
 TABLES = (
-    "channels, evidence_days, usage_points, related_channels, reading_days, findings, outbox, markers, clock"
+    "channels, evidence_days, usage_points, related_channels, reading_days, findings, outbox, markers, clock,"
+    "reading_changes"
 )
 
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
@@ -54,6 +57,7 @@ class House:
         self.recomputing = Recomputing(PostgresStore(self.pool, self.days, None), self.rules)
         self.sweep = Sweep(PostgresSilence(self.pool, self.days, None), self.rules)
         self.register = PostgresRegister(self.pool, self.days, None)
+        self.judging = Judging(PostgresUnusual(self.pool, self.days, ParameterTable()))
 
     def hear(self, *packets: Mapping[str, Any], backlog: bool = False) -> int:
         """Handle packets shaped like the contract's, those of them that can be read, in one batch."""
@@ -71,13 +75,18 @@ class House:
 
     def work(self) -> None:
         """Let the worker do all there is, as if time had passed."""
-        while self.sweep.step() or self._step():
+        while self.sweep.step() or self._step() or self._judge():
             pass
 
     def _step(self) -> int:
         with self.pool.connection() as conn:
             conn.execute("UPDATE ingest.markers SET marked_at = marked_at - interval '1 minute'")
         return self.recomputing.step()
+
+    def _judge(self) -> int:
+        with self.pool.connection() as conn:
+            conn.execute("UPDATE ingest.reading_changes SET noted_at = noted_at - interval '2 minutes'")
+        return self.judging.step()
 
     def readings(self) -> ReadingDays:
         """Reading days by (usage point, start in ms), as the read contract shows them."""

@@ -20,8 +20,10 @@ from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.packets import Packet
+from balance_ingest.domain.parameters import ParameterTable
 from balance_ingest.entrypoints import kafka
 from balance_ingest.metrics import IngestMetrics
 from balance_ingest.ports import DescribedUsagePoint
@@ -64,6 +66,7 @@ class Assembly:
         metrics = self._process.metrics
         recomputing = handlers.Recomputing(self._store(), self._rules, self._settings.days_a_transaction)
         sweep = handlers.Sweep(PostgresSilence(self._pool, self._rules.days, self._now), self._rules)
+        judging = handlers.Judging(PostgresUnusual(self._pool, self._rules.days, ParameterTable()))
         kafka_settings = self._settings.installation.kafka
         return [
             Publisher(
@@ -76,6 +79,7 @@ class Assembly:
             ),
             Worker("reading-days", recomputing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
+            Worker("unusual", judging.step, metrics=metrics, idle_s=1.0),
             self._assets(),
         ]
 

@@ -10,7 +10,7 @@ from balance_ingest.domain.cutting import Harvest, harvest
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.packets import Packet
 from balance_ingest.domain.screening import Limits
-from balance_ingest.ports import DescribedUsagePoint, Register, Silence, Store
+from balance_ingest.ports import DescribedUsagePoint, Register, Silence, Store, Unusual
 from balance_ingest.storing import join_evidence
 
 
@@ -86,3 +86,14 @@ class Sweep:
     def step(self) -> int:
         """Let some days fall due; gives how many."""
         return self.silence.sweep(self.rules.grace_s, self.days_a_transaction)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """The worker's step for what is unusual about readings (docs/domain.md §3.15)."""
+
+    unusual: Unusual
+
+    def step(self) -> int:
+        """Judge some changed days; gives how many."""
+        return self.unusual.judge_changes()

@@ -209,3 +209,11 @@ class Silence(Protocol):
     def sweep(self, grace_s: int, most_days: int) -> int:
         """Let days become due as the clock passes; gives how many did, 0 when none is left."""
         ...
+
+
+class Unusual(Protocol):
+    """Reading days that changed and are yet to be judged (docs/domain.md §3.15)."""
+
+    def judge_changes(self) -> int:
+        """Judge some of them, when none came for 5 s or one waited for a minute; gives how many."""
+        ...

@@ -15,7 +15,7 @@ from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from balance_ingest.adapters.copying import copy_columns
+from balance_ingest.adapters.copying import Numbers, copy_columns
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.wire import to_json_element
 from balance_ingest.domain.findings import Finding
@@ -23,12 +23,12 @@ from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.plain import PlainDays
 from balance_ingest.domain.readings import ALGORITHM_VERSION
 from balance_ingest.domain.screening import Refusal
-from balance_ingest.domain.sheet import MISSING, VALID, ReadingDay
+from balance_ingest.domain.sheet import EDITED, MISSING, VALID, ReadingDay
 
 SCHEMA = "ingest"
 _KEYS_AN_OUTBOX_ROW = 5000
-_READING = ("usage_point", "day_start", "resource", "values", "qualities")
-_READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]")
+_READING = ("usage_point", "day_start", "resource", "values", "qualities", "greatest")
+_READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]", "int8")
 _EARLIEST, _LATEST = -62_000_000_000, 250_000_000_000
 """What a timestamptz certainly holds; the instants of refused elements may be any number."""
 
@@ -54,9 +54,10 @@ class Readings:
         for one in readings:
             valid = all(quality == VALID for quality in one.qualities)
             qualities = None if valid else list(one.qualities)
-            self._odd[point.key, one.day] = (point.key, one.day, code, list(one.values), qualities)
+            greatest = _greatest(one)
+            self._odd[point.key, one.day] = (point.key, one.day, code, list(one.values), qualities, greatest)
         for day, hours in withdrawn.items():
-            self._odd[point.key, day] = (point.key, day, code, [None] * hours, [MISSING] * hours)
+            self._odd[point.key, day] = (point.key, day, code, [None] * hours, [MISSING] * hours, None)
 
     def days(self) -> frozenset[int]:
         """The days that are to be written."""
@@ -88,8 +89,16 @@ class Readings:
                 ("day_start", "int8", plain.day),
                 ("resource", "int4", plain.resource),
                 ("values", "int8", plain.values),
+                ("greatest", "int8", plain.values.max(axis=1)),
             ]
             copy_columns(cur, "incoming_readings", columns)
+
+
+def _greatest(day: ReadingDay) -> int | None:
+    """Greatest hour of a day that is VALID or EDITED throughout (docs/domain.md §3.15)."""
+    values = [value for value in day.values if value is not None]
+    whole = len(values) == len(day.values) and all(quality in (VALID, EDITED) for quality in day.qualities)
+    return max(values) if whole else None
 
 
 class Findings:
@@ -170,6 +179,13 @@ CLOCK_ALONE = (0, 0)
 def name_clock(conn: Connection[Any]) -> None:
     """Name the clock to the publisher: where packets tell the time, others must hear that it passed."""
     Outbox(SCHEMA).add(conn, catalogue.READINGS, [list(CLOCK_ALONE)], LIVE)
+
+
+def note_changes(conn: Connection[Any], changed: Sequence[Pair]) -> None:
+    """Leave changed reading days to be judged (docs/domain.md §3.15)."""
+    if changed:
+        points, days = zip(*changed, strict=True)
+        conn.execute(statement("note_changes"), {"points": Numbers(points), "days": Numbers(days)})
 
 
 def name_findings(conn: Connection[Any], changed: Sequence[str]) -> None:

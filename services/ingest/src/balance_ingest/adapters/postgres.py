@@ -24,6 +24,7 @@ from balance_ingest.adapters.outcomes import (
     name_clock,
     name_findings,
     name_readings,
+    note_changes,
 )
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.cutting import ChannelKey
@@ -320,6 +321,7 @@ class PostgresWork:
         old_before = self.clock().now - LIVE_S
         changed = self._readings.write(self._conn)
         name_readings(self._conn, changed, lambda day: self._days.end_of(day) < old_before)
+        note_changes(self._conn, changed)
         name_findings(self._conn, self._findings.write(self._conn))
         add_markers(self._conn, self._marked, old_before)
         was = self._row(statement("hear"), received=self._received)

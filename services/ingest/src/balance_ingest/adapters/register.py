@@ -85,8 +85,10 @@ class PostgresRegister:
         channels = {f.channel_id for history in (old, new) if history for f in history.fittings}
         bounds = conn.execute(statement("spans_of_channels"), {"channels": sorted(channels)}).fetchall()
         marked: set[Pair] = set()
+        judged: set[int] = set()
         for channel, first, until in bounds:
             near = self._near(spans, first, until + _WEEK * DAY_S)
+            judged |= near
             if not near:
                 # Whether anybody has it fitted may have changed all the same.
                 marked.add((channel, self._days.day_of(first)))
@@ -95,6 +97,9 @@ class PostgresRegister:
             for start, end in spans:
                 marked.update((channel, day) for day in self._of_span(heard, start, end))
             marked.add((channel, min(heard, default=self._days.day_of(first))))
+        if judged:
+            days = [as_datetime(day) for day in sorted(judged)]
+            conn.execute(statement("note_described"), {"point": new.key, "days": days})
         return marked
 
     def _near(self, spans: Iterable[tuple[int, int]], first: int, until: int) -> set[int]:

@@ -18,6 +18,12 @@ HIGH = "vee.high"
 TWO_DEVICES = "vee.two_devices"
 MISSING = "vee.missing"
 UNKNOWN_CHANNEL = "vee.unknown_channel"
+ZERO = "vee.zero"
+STUCK = "vee.stuck"
+ABOVE_USUAL = "vee.above_usual"
+SPIKE = "vee.spike"
+UNUSUAL = (ZERO, STUCK, ABOVE_USUAL, SPIKE)
+"""Rules about readings that stand (docs/domain.md §3.15)."""
 
 
 class Severity(IntEnum):

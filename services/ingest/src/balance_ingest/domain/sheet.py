@@ -17,6 +17,7 @@ from balance_ingest.domain.join import Bools
 
 VALID = Quality.VALID.code
 ESTIMATED = Quality.ESTIMATED.code
+EDITED = Quality.EDITED.code
 SUSPECT = Quality.SUSPECT.code
 MISSING = Quality.MISSING.code
 

@@ -145,12 +145,14 @@ WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
 
 -- name: make_incoming_readings
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_readings (
-    usage_point int, day_start bigint, resource int, "values" bigint[], qualities smallint[]
+    usage_point int, day_start bigint, resource int, "values" bigint[], qualities smallint[], greatest bigint
 ) ON COMMIT DELETE ROWS
 
 -- name: upsert_readings
-INSERT INTO ingest.reading_days AS t (usage_point, day_start, resource, algorithm_version, "values", qualities)
-SELECT usage_point, to_timestamp(day_start), resource, %(algorithm)s, "values", qualities
+INSERT INTO ingest.reading_days AS t (
+    usage_point, day_start, resource, algorithm_version, "values", qualities, greatest
+)
+SELECT usage_point, to_timestamp(day_start), resource, %(algorithm)s, "values", qualities, greatest
 FROM incoming_readings
 ORDER BY day_start, usage_point
 ON CONFLICT (day_start, usage_point) DO UPDATE SET
@@ -158,7 +160,8 @@ ON CONFLICT (day_start, usage_point) DO UPDATE SET
     resource = EXCLUDED.resource,
     algorithm_version = EXCLUDED.algorithm_version,
     "values" = EXCLUDED."values",
-    qualities = EXCLUDED.qualities
+    qualities = EXCLUDED.qualities,
+    greatest = EXCLUDED.greatest
 WHERE t.algorithm_version <= EXCLUDED.algorithm_version
     AND (t."values", t.qualities, t.resource) IS DISTINCT FROM (EXCLUDED."values", EXCLUDED.qualities, EXCLUDED.resource)
 RETURNING usage_point, extract(epoch FROM day_start)::bigint
@@ -171,6 +174,7 @@ SELECT
 FROM ingest.findings
 WHERE open AND usage_point = ANY (%(points)s::int[])
     AND interval_end >= %(start)s AND interval_start <= %(end)s
+    AND rule <> ALL (ARRAY['vee.zero', 'vee.stuck', 'vee.above_usual', 'vee.spike'])
 
 -- name: upsert_findings
 INSERT INTO ingest.findings AS t (
@@ -287,3 +291,67 @@ SELECT
     finding_id, version, open, rule, severity, usage_point_id, module_id, channel, concentrator_id,
     interval_start, interval_end, expected, found, message, changed_at
 FROM ingest.findings WHERE finding_id = ANY (%(ids)s)
+
+-- name: note_changes
+INSERT INTO ingest.reading_changes (usage_points, days) VALUES (%(points)s::int[], %(days)s)
+
+-- name: note_described
+-- A usage point's meters changed: what is unusual about its readings may be another thing.
+INSERT INTO ingest.reading_changes (usage_points, days)
+SELECT array_agg(usage_point), array_agg(extract(epoch FROM day_start)::bigint)
+FROM ingest.reading_days WHERE usage_point = %(point)s AND day_start = ANY (%(days)s)
+HAVING count(*) > 0
+
+-- name: take_changes
+-- The oldest of them, when none came for a while or the oldest waited long.
+DELETE FROM ingest.reading_changes WHERE id IN (
+    SELECT id FROM ingest.reading_changes WHERE (
+        SELECT max(noted_at) < clock_timestamp() - INTERVAL '5 s' OR min(noted_at) < clock_timestamp() - INTERVAL '60 s'
+        FROM ingest.reading_changes
+    )
+    ORDER BY id LIMIT 4
+)
+RETURNING usage_points, days
+
+-- name: only_one_judges
+SELECT pg_try_advisory_xact_lock(hashtext('ingest.reading_changes'))
+
+-- name: usage_points_by_key
+SELECT usage_point, usage_point_id, resource, meters, fittings, NULL FROM ingest.usage_points
+WHERE usage_point = ANY (%(points)s::int[])
+
+-- name: newest_reading_day
+SELECT extract(epoch FROM max(day_start))::bigint FROM ingest.reading_days
+
+-- name: later_reading_days
+SELECT usage_point, extract(epoch FROM day_start)::bigint FROM ingest.reading_days
+WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
+
+-- name: later_spikes
+SELECT usage_point, extract(epoch FROM day_start)::bigint FROM ingest.reading_days
+WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
+    AND (greatest IS NULL OR greatest > %(flow)s)
+
+-- name: hours_of_day
+SELECT usage_point, "values", qualities FROM ingest.reading_days
+WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[])
+    AND (qualities IS NULL OR NOT 5 = ALL (qualities))
+
+-- name: last_hours_of_day
+SELECT usage_point, "values"[array_upper("values", 1)] FROM ingest.reading_days
+WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[])
+
+-- name: usual_of_days
+SELECT usage_point, count(greatest)::int, coalesce(max(greatest), 0) FROM ingest.reading_days
+WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
+GROUP BY usage_point
+
+-- name: hours_of_days
+SELECT extract(epoch FROM day_start)::bigint, "values", qualities FROM ingest.reading_days
+WHERE day_start = ANY (%(days)s) AND usage_point = %(point)s
+    AND (qualities IS NULL OR NOT 5 = ALL (qualities))
+
+-- name: open_unusual
+SELECT usage_point, finding_id, rule, extract(epoch FROM interval_start)::bigint, extract(epoch FROM interval_end)::bigint
+FROM ingest.findings
+WHERE open AND usage_point = ANY (%(points)s::int[]) AND rule = ANY (%(rules)s)
