@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest fuzz-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +45,12 @@ bench-spine: setup ## readings a second, packet to published group day, beside p
 
 bench-ingest: setup ## readings a second, packet to stored and published; live packets while a backlog arrives
 	$(BIN)/python -m balance_bench.ingest $(BENCH)
+
+MINUTES ?= 10
+fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES=10
+	@mkdir -p .local/fuzz
+	$(BIN)/python -m balance_fuzz.ingest -max_total_time=$$(($(MINUTES) * 60)) -max_len=8192 -timeout=10 \
+	  -rss_limit_mb=1024 -artifact_prefix=.local/fuzz/
 
 generate: setup ## pages and AsyncAPI from the catalogue
 	$(BIN)/python -m balance_schemas generate

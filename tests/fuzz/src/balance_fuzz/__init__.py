@@ -1,0 +1,1 @@
+"""Bytes of any kind at the doors of the services, and what must hold for each."""
