@@ -76,7 +76,7 @@ def test_a_plain_day_is_computed_as_the_rules_compute_it(
         7, "UP-1", Resource.WATER, (meter,), (Fitting(0, "R-1", number, 0 if number else began, FOREVER),)
     )
     windows = Windows(
-        *(np.array([n], np.int64) for n in (7, began, ended, WEIGHT, QMAX, number, Resource.WATER.code))
+        *(np.array([n], np.int64) for n in (7, began, ended, WEIGHT, QMAX, number, Resource.WATER.code, 2))
     )
     before = np.array([int(yesterday.end.low[0]) if yesterday else -1], np.int64)
     after = np.array([int(tomorrow.start.low[0]) if tomorrow else -1], np.int64)
@@ -94,7 +94,7 @@ def test_a_plain_day_is_computed_as_the_rules_compute_it(
 
 def test_an_honest_day_is_plain() -> None:
     today = row(TODAY, 3600, [1] * 23, 10, 33)
-    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2)))
+    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2, 2)))
     plain, readings = plain_days(today, windows, np.array([10]), np.array([33]))
     assert whole(today).tolist() == plain.tolist() == [True]
     assert readings.values.tolist() == [[10] * 23]
@@ -117,6 +117,6 @@ def test_a_day_on_which_anything_is_amiss_is_not_plain(
     counts: Sequence[int], end: int, before: int, after: int, plain: bool
 ) -> None:
     today = row(TODAY, 3600, counts, 10, end)
-    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2)))
+    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2, 2)))
     found, _ = plain_days(today, windows, np.array([before]), np.array([after]))
     assert found.tolist() == [plain]

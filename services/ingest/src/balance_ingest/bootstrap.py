@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from balance_chassis.errors import Fatal
 from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
-from balance_chassis.lifecycle import Process, Runnable
+from balance_chassis.lifecycle import EXIT_SETTINGS, Process, Runnable
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher
@@ -16,6 +17,9 @@ from balance_chassis.worker import Worker
 from balance_schemas import catalogue
 
 from balance_ingest import handlers
+from balance_ingest.adapters.devices import PACKETS_FILTER
+from balance_ingest.adapters.edge_counters import PostgresNumbering
+from balance_ingest.adapters.mqtt import Connection, connected
 from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
@@ -23,11 +27,10 @@ from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.packets import Packet
-from balance_ingest.domain.parameters import ParameterTable
-from balance_ingest.entrypoints import kafka
+from balance_ingest.entrypoints import kafka, mqtt
 from balance_ingest.metrics import IngestMetrics
 from balance_ingest.ports import DescribedUsagePoint
-from balance_ingest.settings import IngestSettings
+from balance_ingest.settings import MQTT_URL, IngestSettings
 
 SERVICE = "ingest"
 _DESCRIPTIONS_A_BATCH = 500
@@ -66,7 +69,7 @@ class Assembly:
         metrics = self._process.metrics
         recomputing = handlers.Recomputing(self._store(), self._rules, self._settings.days_a_transaction)
         sweep = handlers.Sweep(PostgresSilence(self._pool, self._rules.days, self._now), self._rules)
-        judging = handlers.Judging(PostgresUnusual(self._pool, self._rules.days, ParameterTable()))
+        judging = handlers.Judging(PostgresUnusual(self._pool, self._rules.days, self._settings.parameters))
         kafka_settings = self._settings.installation.kafka
         return [
             Publisher(
@@ -83,8 +86,32 @@ class Assembly:
             self._assets(),
         ]
 
+    def edge(self) -> Sequence[Runnable]:
+        """The edge for devices that speak MQTT."""
+        mqtt_settings, kafka_settings = self._settings.mqtt, self._settings.installation.kafka
+        if mqtt_settings is None:
+            raise Fatal(
+                f"role edge: {MQTT_URL} is not set: name the MQTT broker, e.g. mqtts://mqtt.example:8883",
+                EXIT_SETTINGS,
+            )
+
+        async def connect() -> Connection:
+            return await connected(mqtt_settings, PACKETS_FILTER)
+
+        return [
+            mqtt.Edge(
+                connect,
+                PostgresNumbering(self._pool),
+                self._codec,
+                make_producer(kafka_settings),
+                kafka=kafka_settings,
+                metrics=self._metrics,
+                chassis_metrics=self._process.metrics,
+            )
+        ]
+
     def _store(self) -> PostgresStore:
-        return PostgresStore(self._pool, self._rules.days, self._now)
+        return PostgresStore(self._pool, self._rules.days, self._now, self._settings.parameters)
 
     def _packets(self, topic: str, group: str) -> Sink[Packet]:
         store, calendar = self._store(), self._settings.installation.calendar
@@ -134,6 +161,7 @@ ROLES: dict[str, Callable[[Assembly], Sequence[Runnable]]] = {
     "live": Assembly.live,
     "backlog": Assembly.backlog,
     "worker": Assembly.worker,
+    "edge": Assembly.edge,
 }
 
 

@@ -13,12 +13,13 @@ from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import Ints
 from balance_ingest.domain.history import Fitting, Meter, UsagePoint
+from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.plain import NOBODY, Windows
 
 _RESOURCES = list(Resource)
 _METER = ("fitted", "removed", "weight", "digits", "q_max", "initial", "final")
 _FITTING = ("channel_id", "module_id", "number", "fitted", "removed")
-_NOBODY = (NOBODY, 0, 0, 1, 0, 1, 0)
+_NOBODY = (NOBODY, 0, 0, 1, 0, 1, 0, 0)
 
 
 def to_row_meters(meters: Sequence[Meter]) -> list[dict[str, Any]]:
@@ -31,14 +32,17 @@ def to_row_fittings(fittings: Sequence[Fitting]) -> list[dict[str, Any]]:
     return [{name: getattr(fitting, name) for name in _FITTING} for fitting in fittings]
 
 
-def from_row_usage_point(row: Sequence[Any]) -> UsagePoint:
+def from_row_usage_point(row: Sequence[Any], table: ParameterTable = DEFAULTS) -> UsagePoint:
     """A usage point of (usage_point, usage_point_id, resource, meters, fittings, related)."""
-    key, name, resource, meters, fittings, related = row
+    key, name, code, meters, fittings, related = row
+    resource = _RESOURCES[code]
     return UsagePoint(
         key=key,
         name=name,
-        resource=_RESOURCES[resource],
-        meters=tuple(Meter(**meter) for meter in meters),
+        resource=resource,
+        meters=tuple(
+            Meter(**meter, sum_tolerance=table.of(resource, meter["q_max"]).sum_tolerance) for meter in meters
+        ),
         fittings=tuple(Fitting(**fitting) for fitting in fittings),
         related=frozenset(related or ()),
     )
@@ -51,8 +55,9 @@ class Histories:
     Whoever reads it holds ASSETS shared, so what is committed is all there is.
     """
 
-    def __init__(self) -> None:
-        """Know nothing yet."""
+    def __init__(self, table: ParameterTable) -> None:
+        """Know nothing yet but the parameters of meters."""
+        self._table = table
         self._generation = 0
         self._by_channel: dict[int, tuple[UsagePoint, ...]] = {}
         self._windows: dict[int, tuple[int, ...]] = {}
@@ -81,7 +86,7 @@ class Histories:
         with conn.cursor(binary=True) as cur:
             cur.execute(statement("usage_points_of_channels"), {"channels": Numbers(channels)})
             for row in cur:
-                point = from_row_usage_point(row)
+                point = from_row_usage_point(row, self._table)
                 for channel in point.related & found.keys():
                     found[channel].append(point)
         for channel, points in found.items():
@@ -106,4 +111,5 @@ def _window(channel: int, points: Sequence[UsagePoint]) -> tuple[int, ...]:
     earlier = max((m.removed for m in point.meters[:-1]), default=meter.fitted)
     start = max(meter.fitted, fitting.fitted, before, earlier)
     end = min(meter.removed, fitting.removed)
-    return (point.key, start, end, meter.weight, meter.q_max, fitting.number, point.resource.code)
+    numbers = (meter.weight, meter.q_max, fitting.number, point.resource.code, meter.sum_tolerance)
+    return (point.key, start, end, *numbers)

@@ -32,6 +32,7 @@ from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
 from balance_ingest.domain.evidence import Block, Points
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.history import UsagePoint
+from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.plain import PlainDays, Windows
 from balance_ingest.domain.screening import Refusal
 from balance_ingest.domain.sheet import ReadingDay
@@ -50,12 +51,12 @@ Now = Callable[[], int] | None
 class PostgresStore:
     """Implements `ports.Store`; for one thread."""
 
-    def __init__(self, pool: Pool, days: Days, now: Now) -> None:
-        """Take the pool, the metering days and the clock."""
+    def __init__(self, pool: Pool, days: Days, now: Now, table: ParameterTable = DEFAULTS) -> None:
+        """Take the pool, the metering days, the clock and the parameters of meters."""
         self._pool = pool
         self._days = days
         self._now = now
-        self._histories = Histories()
+        self._histories = Histories(table)
         self._numbers: dict[ChannelKey, int] = {}
         self._months: set[tuple[int, int]] = set()
 

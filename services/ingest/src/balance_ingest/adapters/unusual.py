@@ -17,9 +17,8 @@ from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import Days, as_datetime
 from balance_ingest.domain.findings import UNUSUAL, Finding
 from balance_ingest.domain.history import UsagePoint
-from balance_ingest.domain.parameters import USUAL_DAYS, ParameterTable
+from balance_ingest.domain.parameters import METERED, USUAL_DAYS, ParameterTable
 from balance_ingest.domain.unusual import (
-    METERED,
     SPIKE_DAYS,
     DayHours,
     Judge,
@@ -59,7 +58,7 @@ class PostgresUnusual:
 
     def _judge_all(self, conn: Connection[Any], changed: Mapping[int, set[int]]) -> None:
         rows = _rows(conn, "usage_points_by_key", points=Numbers(changed))
-        points = {point.key: point for point in map(from_row_usage_point, rows)}
+        points = {point.key: point for point in (from_row_usage_point(row, self._table) for row in rows)}
         wanted = self._reached(conn, points, changed)
         found: dict[int, list[Finding]] = defaultdict(list)
         by_day: dict[int, list[int]] = defaultdict(list)

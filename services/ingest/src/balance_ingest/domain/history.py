@@ -17,7 +17,8 @@ FOREVER = 2**62
 @dataclass(frozen=True, slots=True)
 class Meter:
     """A meter fitted in [fitted, removed): pulse weight in base units, q_max in base units an hour,
-    registers in pulses.
+    registers in pulses, and by how many of them its counts may differ from its registers (docs/domain.md
+    §3.4).
     """
 
     fitted: int
@@ -27,6 +28,7 @@ class Meter:
     q_max: int
     initial: int | None = None
     final: int | None = None
+    sum_tolerance: int = 2
 
     @property
     def modulus(self) -> int:

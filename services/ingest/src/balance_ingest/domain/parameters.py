@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from balance_kernel.quantity import Resource
+from balance_kernel.quantity import Resource, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,9 @@ class Parameters:
     spike_share: float = 0.5
     sum_tolerance: int = 2
 
+
+METERED = frozenset(resource for resource in Resource if resource.unit in (Unit.MILLILITRE, Unit.WATT_HOUR))
+"""Resources of which a meter counts consumption."""
 
 _LARGE_FLOW = {
     Resource.GAS: 25_000_000,
@@ -71,6 +74,8 @@ class ParameterTable:
     def _every(self) -> Sequence[Parameters]:
         return (*self.ordinary.values(), self.large, _USUAL)
 
+
+DEFAULTS = ParameterTable()
 
 USUAL_DAYS = 28
 """How far back the usual lies."""

@@ -14,7 +14,6 @@ import numpy as np
 from balance_ingest.domain.days import HOUR_S, Ints
 from balance_ingest.domain.evidence import Block
 from balance_ingest.domain.join import Bools
-from balance_ingest.domain.sums import TOLERANCE_PULSES
 
 NOBODY = -1
 
@@ -32,6 +31,7 @@ class Windows:
     q_max: Ints
     number: Ints
     resource: Ints
+    tolerance: Ints
 
     def at(self, index: Bools) -> Windows:
         """Some of them."""
@@ -43,6 +43,7 @@ class Windows:
             self.q_max[index],
             self.number[index],
             self.resource[index],
+            self.tolerance[index],
         )
 
 
@@ -84,16 +85,16 @@ def plain_days(block: Block, windows: Windows, before: Ints, after: Ints) -> tup
     end = block.day + hours * HOUR_S
     fitted = (windows.point != NOBODY) & (windows.start <= block.day) & (end <= windows.end)
     counted = (counts >= 0).all(axis=1) & (values <= (windows.q_max + windows.weight)[:, None]).all(axis=1)
-    plain = fitted & (~meter | (counted & _registers_agree(block, before, after)))
+    plain = fitted & (~meter | (counted & _registers_agree(block, windows.tolerance, before, after)))
     return plain, PlainDays(windows.point[plain], block.day[plain], windows.resource[plain], values[plain])
 
 
-def _registers_agree(block: Block, before: Ints, after: Ints) -> Bools:
+def _registers_agree(block: Block, tolerance: Ints, before: Ints, after: Ints) -> Bools:
     """Neither jumps at the day's edges, nor counts that do not add up to the registers."""
     start = np.where(block.start.there, block.start.low, -1)
     end = np.where(block.end.there, block.end.low, -1)
     moved = block.slots.low.sum(axis=1) - (end - start)
-    adds_up = (start < 0) | (end < 0) | (np.abs(moved) <= TOLERANCE_PULSES)
+    adds_up = (start < 0) | (end < 0) | (np.abs(moved) <= tolerance)
     joins_before = (start < 0) | (before < 0) | (np.abs(start - before) <= 1)
     joins_after = (after < 0) | (end < 0) | (np.abs(after - end) <= 1)
     agree: Bools = adds_up & joins_before & joins_after

@@ -8,9 +8,7 @@ from typing import NamedTuple
 
 from balance_ingest.domain.channel_days import ChannelEvidence, DayEvidence, Register
 from balance_ingest.domain.days import HOUR_S
-from balance_ingest.domain.history import UsagePoint
-
-TOLERANCE_PULSES = 2
+from balance_ingest.domain.history import Meter, UsagePoint
 
 
 class SpanFault(NamedTuple):
@@ -23,6 +21,7 @@ class SpanFault(NamedTuple):
     end: int
     counted: int
     moved: int
+    tolerance: int
 
     @property
     def quarantines(self) -> bool:
@@ -47,19 +46,19 @@ def sum_check(point: UsagePoint, evidence: ChannelEvidence, day: int, hours: int
         if not meter or not usable[span].all() or point.meter_edge_inside(start, end):
             continue
         counted, moved = int(slots.low[span].sum()), after - before
-        kind = _kind(counted, moved, after, meter.modulus)
+        kind = _kind(counted, moved, after, meter)
         if kind:
-            yield SpanFault(kind, start, end, counted, moved)
+            yield SpanFault(kind, start, end, counted, moved, meter.sum_tolerance)
 
 
-def _kind(counted: int, moved: int, after: int, modulus: int) -> str | None:
-    if abs(counted - moved) <= TOLERANCE_PULSES:
+def _kind(counted: int, moved: int, after: int, meter: Meter) -> str | None:
+    if abs(counted - moved) <= meter.sum_tolerance:
         return None
     if moved >= 0:
         return "sum"
-    if abs(counted - moved - modulus) <= TOLERANCE_PULSES:
+    if abs(counted - moved - meter.modulus) <= meter.sum_tolerance:
         return "wrap"
-    return "reset" if after <= counted + TOLERANCE_PULSES else "unexplained"
+    return "reset" if after <= counted + meter.sum_tolerance else "unexplained"
 
 
 def _registers(

@@ -8,18 +8,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from balance_kernel.quantity import Quality, Resource, Unit
+from balance_kernel.quantity import Quality
 
 from balance_ingest.domain import findings
 from balance_ingest.domain.days import HOUR_S, Days, Ints
 from balance_ingest.domain.findings import Finding, Severity, span_text
 from balance_ingest.domain.history import Meter, UsagePoint
 from balance_ingest.domain.join import Bools
-from balance_ingest.domain.parameters import USUAL_DAYS, Parameters, ParameterTable
+from balance_ingest.domain.parameters import METERED, USUAL_DAYS, Parameters, ParameterTable
 from balance_ingest.domain.sheet import stretches
 from balance_ingest.domain.wording import unit_text
 
-METERED = frozenset(resource for resource in Resource if resource.unit in (Unit.MILLILITRE, Unit.WATT_HOUR))
 FEWEST_WHOLE = 14
 FEWEST_PULSES = 10
 STUCK_PULSES = 3

@@ -14,7 +14,7 @@ from balance_ingest.domain.history import Fitting, UsagePoint
 from balance_ingest.domain.runs import FEWEST
 from balance_ingest.domain.sheet import Sheet
 from balance_ingest.domain.steps import Step
-from balance_ingest.domain.sums import TOLERANCE_PULSES, SpanFault
+from balance_ingest.domain.sums import SpanFault
 
 _UNIT_TEXT = {
     Unit.MILLILITRE: "mL",
@@ -134,7 +134,7 @@ def sum_fault(point: UsagePoint, fitting: Fitting, fault: SpanFault) -> Finding:
         "sum",
         severity,
         (fault.start, fault.end),
-        f"the register to move by {fault.counted:,} ± {TOLERANCE_PULSES} pulses, the sum of the intervals",
+        f"the register to move by {fault.counted:,} ± {fault.tolerance} pulses, the sum of the intervals",
         f"{fault.moved:+,} pulses",
         advice,
     )
