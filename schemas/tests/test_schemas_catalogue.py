@@ -31,6 +31,7 @@ def test_every_topic_of_the_house_is_named_by_a_constant() -> None:
     constants = {
         catalogue.PACKETS,
         catalogue.PACKETS_BACKLOG,
+        catalogue.REFUSED_PACKETS,
         catalogue.READINGS,
         catalogue.READINGS_BACKLOG,
         catalogue.FINDINGS,

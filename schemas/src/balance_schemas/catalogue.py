@@ -18,6 +18,7 @@ from balance_schemas import avsc
 
 PACKETS = "balance.concentrators.packets.v1"
 PACKETS_BACKLOG = "balance.concentrators.packets.backlog.v1"
+REFUSED_PACKETS = "balance.concentrators.refused.v1"
 READINGS = "balance.readings.v1"
 READINGS_BACKLOG = "balance.readings.backlog.v1"
 FINDINGS = "balance.findings.v1"

@@ -66,6 +66,8 @@ def _in_milliseconds(schema: avsc.Schema, value: Any, named: dict[str, Any]) -> 
     if isinstance(schema, list):
         branches = [branch for branch in schema if branch != "null"]
         return None if value is None else _in_milliseconds(branches[0], value, named)
+    if schema == "bytes":
+        return value.encode("latin-1")  # as Avro writes bytes in JSON
     if not isinstance(schema, dict):
         return value
     if "name" in schema:
