@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from balance_ingest.handlers import Outcome
 
@@ -30,6 +30,33 @@ class IngestMetrics:
         self.days_marked = Counter(
             "balance_ingest_channel_days_marked_by_assets_total",
             "Channel-days marked because the register changed",
+            registry=registry,
+        )
+
+        self.edge_connected = Gauge(
+            "balance_ingest_edge_connected",
+            "1 while the edge is subscribed at its MQTT broker",
+            registry=registry,
+        )
+        self.edge_in_hand = Gauge(
+            "balance_ingest_edge_messages_in_hand",
+            "Messages of devices that are under way to Kafka",
+            registry=registry,
+        )
+        self.edge_packets = Counter(
+            "balance_ingest_edge_messages_total",
+            "Messages of devices that Kafka has, by the topic they went to; refused ones have their own",
+            ["topic"],
+            registry=registry,
+        )
+        self.edge_receipts_failed = Counter(
+            "balance_ingest_edge_receipts_failed_total",
+            "Receipts and refusals that the MQTT broker did not take; the device sends its packet again",
+            registry=registry,
+        )
+        self.edge_counter_restarts = Counter(
+            "balance_ingest_edge_counter_restarts_total",
+            "Packet counters of devices that began anew",
             registry=registry,
         )
 

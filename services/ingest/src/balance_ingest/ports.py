@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from balance_kernel.quantity import Resource
@@ -216,4 +216,22 @@ class Unusual(Protocol):
 
     def judge_changes(self) -> int:
         """Judge some of them, when none came for 5 s or one waited for a minute; gives how many."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A packet as its device counted it. It is the same packet while id and evidence are the same."""
+
+    concentrator_id: str
+    packet_id: str
+    fingerprint: int
+    counter: int = field(compare=False)
+
+
+class Numbering(Protocol):
+    """The sequences of packets that come by an edge."""
+
+    def number(self, packets: Sequence[Counted]) -> tuple[Sequence[int], int]:
+        """A sequence for each, for ever the same for the same packet; and how many counters began anew."""
         ...

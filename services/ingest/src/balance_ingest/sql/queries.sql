@@ -355,3 +355,46 @@ WHERE day_start = ANY (%(days)s) AND usage_point = %(point)s
 SELECT usage_point, finding_id, rule, extract(epoch FROM interval_start)::bigint, extract(epoch FROM interval_end)::bigint
 FROM ingest.findings
 WHERE open AND usage_point = ANY (%(points)s::int[]) AND rule = ANY (%(rules)s)
+
+-- name: create_edge_counters
+INSERT INTO ingest.edge_counters (concentrator_id)
+SELECT g.concentrator_id FROM unnest(%(concentrators)s::text[]) AS g (concentrator_id)
+WHERE NOT EXISTS (SELECT FROM ingest.edge_counters c WHERE c.concentrator_id = g.concentrator_id)
+ORDER BY g.concentrator_id
+ON CONFLICT (concentrator_id) DO NOTHING
+
+-- name: hold_edge_counters
+SELECT concentrator_id, epoch, highest, highest_before FROM ingest.edge_counters
+WHERE concentrator_id = ANY (%(concentrators)s::text[])
+ORDER BY concentrator_id
+FOR UPDATE
+
+-- name: edge_packets_like
+WITH asked AS (
+    SELECT * FROM unnest(
+        %(concentrators)s::text[], %(packets)s::text[], %(fingerprints)s::bigint[], %(counters)s::bigint[]
+    ) AS g (concentrator_id, packet_id, fingerprint, counter)
+)
+SELECT p.concentrator_id, p.packet_id, p.fingerprint, p.epoch, p.counter
+FROM asked JOIN ingest.edge_packets p USING (concentrator_id, packet_id, fingerprint)
+UNION
+SELECT p.concentrator_id, p.packet_id, p.fingerprint, p.epoch, p.counter
+FROM asked JOIN ingest.edge_packets p USING (concentrator_id, counter)
+
+-- name: keep_edge_counters
+UPDATE ingest.edge_counters c
+SET epoch = g.epoch, highest = g.highest, highest_before = g.highest_before
+FROM unnest(
+    %(concentrators)s::text[], %(epochs)s::int[], %(highest)s::bigint[], %(before)s::bigint[]
+) AS g (concentrator_id, epoch, highest, highest_before)
+WHERE c.concentrator_id = g.concentrator_id
+
+-- name: keep_edge_packets
+INSERT INTO ingest.edge_packets (concentrator_id, packet_id, fingerprint, epoch, counter)
+SELECT * FROM unnest(
+    %(concentrators)s::text[], %(packets)s::text[], %(fingerprints)s::bigint[], %(epochs)s::int[], %(counters)s::bigint[]
+)
+
+-- name: forget_edge_packets
+DELETE FROM ingest.edge_packets
+WHERE concentrator_id = ANY (%(concentrators)s::text[]) AND numbered_at < now() - interval '35 days'
