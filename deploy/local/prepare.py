@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def system_packages() -> bool:
-    """Java 17 or later, Maven, PostgreSQL and Python's venv: Debian's packages where this is root."""
+    """Java 17 or later, Maven, PostgreSQL, Mosquitto, Python's venv: Debian's packages where this is root."""
     wanted = [package for package, there in _DEBIAN_PACKAGES.items() if not there()]
     if not wanted:
         return False
@@ -62,7 +62,8 @@ def system_packages() -> bool:
         raise UnpreparedError(
             f"{', '.join(wanted)} missing, and only root may install. Run\n"
             f"    sudo apt-get update && sudo {' '.join(install)}\n"
-            "and try again. Elsewhere than on Debian: Java 17, Maven and PostgreSQL 15 or later on the PATH."
+            "and try again. Elsewhere than on Debian: Java 17, Maven, PostgreSQL 15 and Mosquitto 2 or later "
+            "on the PATH."
         )
     _say(f"installing Debian packages: {', '.join(wanted)}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -198,6 +199,7 @@ _DEBIAN_PACKAGES: dict[str, Callable[[], bool]] = {
     "openjdk-17-jre-headless": _java_17,
     "maven": lambda: shutil.which("mvn") is not None,
     "postgresql": _postgresql,
+    "mosquitto": lambda: bool(shutil.which("mosquitto") or Path("/usr/sbin/mosquitto").exists()),
 }
 
 

@@ -35,11 +35,13 @@ assets_app = typer.Typer(help="The asset register.", no_args_is_help=True)
 dlq_app = typer.Typer(help="Dead letters.", no_args_is_help=True)
 services_app = typer.Typer(help="The processes of an installation.", no_args_is_help=True)
 stack_app = typer.Typer(help="Broker, registry and database alone.", no_args_is_help=True)
+mqtt_app = typer.Typer(help="Concentrators at the MQTT broker.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(assets_app, name="assets")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(services_app, name="services")
 app.add_typer(stack_app, name="stack")
+app.add_typer(mqtt_app, name="mqtt")
 
 console = screen.here().console
 
@@ -222,11 +224,24 @@ def services_down() -> None:
 
 
 @stack_app.command("up")
-def stack_up() -> None:
+def stack_up(
+    mqtt: Annotated[bool, typer.Option("--mqtt", help="The MQTT broker for an edge too.")] = False,
+) -> None:
     """Start the stack, no services."""
     with _errors_in_words():
         running = stack.ensure(say)
         say(f"the stack runs: Kafka {running.bootstrap_servers}, registry {running.registry_url}")
+        if mqtt:
+            say("with these set, `balance services up` starts an edge too:")
+            for name, value in stack.ensure_mosquitto(say).environment().items():
+                say(f"    export {name}={value}")
+
+
+@mqtt_app.command("admit")
+def mqtt_admit(concentrator_id: Annotated[str, typer.Argument(help="E.g. J-0413.")]) -> None:
+    """Give a concentrator a password for the MQTT broker; it is shown once."""
+    with _errors_in_words():
+        say(stack.ensure_mosquitto(say).admit(concentrator_id))
 
 
 @stack_app.command("down")

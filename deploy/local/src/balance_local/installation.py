@@ -30,8 +30,11 @@ _PASSED_ON = (
     "BALANCE_REGISTRY_USERNAME",
     "BALANCE_REGISTRY_PASSWORD",
     "BALANCE_LOG_LEVEL",
+    "BALANCE_INGEST_MQTT_",
 )
-"""Beginnings of the variables an installation takes over: TLS, SASL, names and passwords, the log level."""
+"""Beginnings of the variables an installation takes over: TLS, SASL, names and passwords, the log level, the
+MQTT broker of an edge.
+"""
 
 
 class InstallationError(RuntimeError):

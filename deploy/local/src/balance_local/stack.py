@@ -12,6 +12,7 @@ from typing import Protocol
 from balance_local.broker import Broker
 from balance_local.daemon import Daemon, NotStartedError
 from balance_local.database import Database
+from balance_local.mosquitto import Mosquitto
 from balance_local.paths import local_root
 from balance_local.registry import SchemaRegistry
 
@@ -21,7 +22,7 @@ Say = Callable[[str], None]
 
 
 class Part(Protocol):
-    """Broker, database or registry."""
+    """Broker, database, registry or MQTT broker."""
 
     @property
     def daemon(self) -> Daemon:
@@ -69,14 +70,31 @@ def ensure(say: Say = lambda _: None) -> Stack:
         return _ensure(root, say)
 
 
+def ensure_mosquitto(say: Say = lambda _: None) -> Mosquitto:
+    """Start the MQTT broker when it does not run: nobody but an edge needs it, so `ensure` does not.
+
+    Raises NotStartedError.
+    """
+    root = local_root()
+    with locked(root, say):
+        broker = Mosquitto(root)
+        if not broker.is_up():
+            broker.stop()
+            broker.start()
+            broker.wait()
+            say(f"Mosquitto started on port {broker.port}")
+    return broker
+
+
 def down(say: Say = lambda _: None) -> None:
-    """Stop all three cleanly. What is given in the environment is left alone."""
+    """Stop all of them cleanly. What is given in the environment is left alone."""
     if _given():
         say("the stack is given in the environment: left running")
         return
     root = local_root()
     with locked(root, say):
-        stopped = [part for part in (SchemaRegistry(root), Broker(root), Database(root)) if part.stop()]
+        parts: tuple[Part, ...] = (Mosquitto(root), SchemaRegistry(root), Broker(root), Database(root))
+        stopped = [part for part in parts if part.stop()]
         for part in stopped:
             say(f"{part.daemon.title} stopped")
         if not stopped:

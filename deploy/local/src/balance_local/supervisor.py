@@ -144,11 +144,10 @@ def say(text: str) -> None:
 
 
 def _services(folder: Path, names: Sequence[str]) -> list[Service]:
-    return [
-        Service(service, role, ports.choose(folder, f"{service}-{role}"))
-        for service in names
-        for role in ROLES
-    ]
+    wanted = [(service, role) for service in names for role in ROLES]
+    if "ingest" in names and os.environ.get("BALANCE_INGEST_MQTT_URL"):
+        wanted.append(("ingest", "edge"))
+    return [Service(service, role, ports.choose(folder, f"{service}-{role}")) for service, role in wanted]
 
 
 def _record(folder: Path, services: list[Service]) -> None:

@@ -51,6 +51,33 @@ class Installation(Protocol):
         """Remove all of it."""
 
 
+class MqttBroker(Protocol):
+    """A Mosquitto of one's own."""
+
+    @property
+    def port(self) -> int:
+        """Port on 127.0.0.1."""
+
+    @property
+    def daemon(self) -> Any:
+        """Its process."""
+
+    def environment(self) -> dict[str, str]:
+        """The variables by which an edge finds it."""
+
+    def admit(self, concentrator_id: str) -> str:
+        """The password of a concentrator that is let in."""
+
+    def start(self) -> None:
+        """Start it, again on its data."""
+
+    def wait(self) -> None:
+        """Return when it serves."""
+
+    def stop(self) -> bool:
+        """Stop it cleanly."""
+
+
 NewInstallation = Callable[..., Installation]
 
 
@@ -79,3 +106,14 @@ def new_installation(stack: Stack) -> Iterator[NewInstallation]:  # noqa: ARG001
 def installation(new_installation: NewInstallation) -> Installation:
     """An installation for the tests of one module. `migrate()` makes the schemas of the services."""
     return new_installation()
+
+
+@pytest.fixture(scope="module")
+def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MqttBroker]:
+    """An MQTT broker for the tests of one module, with no concentrator admitted."""
+    module = import_module("balance_local.mosquitto")
+    broker: MqttBroker = module.Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker.start()
+    broker.wait()
+    yield broker
+    broker.stop()
