@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balance_ingest.domain.channel_days import ChannelEvidence, by_channel
+from balance_ingest.domain.circumstances import Circumstances
 from balance_ingest.domain.days import DAY_S, Days, Ints
 from balance_ingest.domain.evidence import Block
 from balance_ingest.domain.findings import (
@@ -20,6 +21,7 @@ from balance_ingest.domain.findings import (
 )
 from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.plain import plain_days
+from balance_ingest.domain.plans import is_due
 from balance_ingest.domain.readings import Computed, compute
 from balance_ingest.domain.silence import unknown_channel
 from balance_ingest.domain.steps import LONGEST_S
@@ -148,7 +150,9 @@ def _compute_group(work: Work, group: Sequence[UsagePoint], first: int, last: in
     farther.
     """
     channels = sorted({f.channel_id for point in group for f in point.fittings})
-    around = days.between(first - NEAR_S, last + 3 * DAY_S)
+    circumstances = work.circumstances(channels)
+    near = NEAR_S + DAY_S * circumstances.longest_allowance
+    around = days.between(first - near, last + 3 * DAY_S)
     evidence = by_channel(*work.evidence(channels, around))
     with_points = work.channels_with_points(
         channels, days.between(days.shift(first, -REACH_DAYS), days.shift(last, REACH_DAYS))
@@ -160,25 +164,33 @@ def _compute_group(work: Work, group: Sequence[UsagePoint], first: int, last: in
     read = work.reading_days(keys, wanted)
     for point in group:
         findings = stored.get(point.key, ())
-        computed = compute(point, wanted, evidence, days, due)
+        computed = compute(point, wanted, evidence, days, due, circumstances)
         if (
             any(f.channel_id in with_points for f in point.fittings)
             or any(f.rule in _OF_RUNS for f in findings)
             or any(f.rule in _OF_RUNS for f in computed.findings)
         ):
-            _compute_wide(work, point, first, last, days)
+            _compute_wide(work, point, circumstances, first, last, days)
         else:
             _keep(work, point, computed, read, findings, days)
 
 
-def _compute_wide(work: Work, point: UsagePoint, touched_from: int, touched_to: int, days: Days) -> None:
+def _compute_wide(
+    work: Work,
+    point: UsagePoint,
+    circumstances: Circumstances,
+    touched_from: int,
+    touched_to: int,
+    days: Days,
+) -> None:
     """Days as far as register readings and runs of jumps reach from the touched ones."""
     channels = sorted({f.channel_id for f in point.fittings})
     first, last = _reach(work, channels, touched_from, touched_to, days)
     while True:
-        evidence = _evidence_around(work, channels, first, last, days)
+        heard_from = days.shift(first, -circumstances.longest_allowance)
+        evidence = _evidence_around(work, channels, heard_from, last, days)
         wanted = days.between(first, last + 1)
-        computed = compute(point, wanted, evidence, days, work.clock().due_before)
+        computed = compute(point, wanted, evidence, days, work.clock().due_before, circumstances)
         findings = work.open_findings([point.key], first - NEAR_S, last + NEAR_S).get(point.key, ())
         spans = [*computed.runs, *((f.start, f.end) for f in findings if f.rule == TWO_DEVICES)]
         near = [span for span in spans if span[0] <= last + NEAR_S and first - NEAR_S <= span[1]]
@@ -242,11 +254,12 @@ def _mark_silence(work: Work, touched: Touched, days: Days) -> None:
         for channel, day in touched.fresh
         if day + 2 * DAY_S < due + DAY_S and (channel, days.end_of(day)) not in touched.fresh
     ]
+    circumstances = work.circumstances(sorted({channel for channel, _ in last_heard}))
     after = {
         (channel, later)
         for channel, day in last_heard
-        for later in days.between(days.end_of(day), days.shift(day, 8))
-        if days.end_of(later) <= due
+        for later in days.between(days.end_of(day), days.shift(day, 8 + circumstances.longest_allowance))
+        if is_due(circumstances.allowances.get(channel, ()), later, days.end_of(later), due)
     }
     if after:
         heard = work.heard(sorted({c for c, _ in after}), sorted({d for _, d in after}))

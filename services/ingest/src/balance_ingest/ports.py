@@ -14,6 +14,7 @@ from typing import Protocol
 
 from balance_kernel.quantity import Resource
 
+from balance_ingest.domain.circumstances import Circumstances
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import Ints
 from balance_ingest.domain.evidence import Block, Points
@@ -67,6 +68,10 @@ class Work(Protocol):
 
     def windows(self, channels: Ints) -> Windows:
         """What is known of each channel for days that need no thought."""
+        ...
+
+    def circumstances(self, channels: Sequence[int]) -> Circumstances:
+        """What bears upon readings of these channels beside their evidence and history."""
         ...
 
     def evidence_of(self, channels: Ints, days: Ints) -> tuple[Sequence[Block], Points]:

@@ -27,6 +27,7 @@ from balance_ingest.adapters.outcomes import (
     note_changes,
 )
 from balance_ingest.adapters.queries import statement
+from balance_ingest.domain.circumstances import Circumstances
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
 from balance_ingest.domain.evidence import Block, Points
@@ -34,6 +35,7 @@ from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.plain import PlainDays, Windows
+from balance_ingest.domain.plans import Allowance
 from balance_ingest.domain.screening import Refusal
 from balance_ingest.domain.sheet import ReadingDay
 from balance_ingest.ports import Clock, Pair, Stored
@@ -157,6 +159,14 @@ class PostgresWork:
         """See the port."""
         self._histories.of(self._conn, set(channels.tolist()))
         return self._histories.windows(channels)
+
+    def circumstances(self, channels: Sequence[int]) -> Circumstances:
+        """See the port."""
+        allowances: dict[int, list[Allowance]] = {}
+        if channels:
+            for channel, *span in self._rows("allowances", channels=Numbers(channels)):
+                allowances.setdefault(channel, []).append(Allowance(*span))
+        return Circumstances(allowances)
 
     def evidence_of(self, channels: Ints, days: Ints) -> tuple[Sequence[Block], Points]:
         """See the port."""

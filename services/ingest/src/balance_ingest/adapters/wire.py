@@ -48,14 +48,14 @@ _MAX_WEIGHT = 10**9
 _MAX_REGISTER = 10**15
 _MAX_FLOW = 10**12
 _MAX_EDITED = 10**15
-_MAX_HISTORY = 1000
+MAX_HISTORY = 1000
 """Meters, or fittings, of one usage point: comparing two histories takes the square of it."""
 
 
 def from_wire_packet(value: Mapping[str, Any]) -> Packet:
     """A packet; raises BadRecord for one that cannot be placed (docs/domain.md §2.5)."""
-    _check_id("packet_id", value["packet_id"])
-    _check_id("concentrator_id", value["concentrator_id"])
+    check_id("packet_id", value["packet_id"])
+    check_id("concentrator_id", value["concentrator_id"])
     sequence, received = value["sequence"], value["received_at"] // 1000
     if not 0 <= sequence <= MAX_SEQUENCE:
         raise BadRecord(
@@ -159,7 +159,7 @@ def _seconds(milliseconds: int | None) -> int | None:
     return None if milliseconds is None else milliseconds // 1000
 
 
-def _check_id(field: str, text: str) -> None:
+def check_id(field: str, text: str) -> None:
     if not is_id(text):
         raise BadRecord(
             f"expected {field} of 1 to 64 characters, found {len(text)}: correct it where it is set"
@@ -169,10 +169,10 @@ def _check_id(field: str, text: str) -> None:
 def from_wire_usage_point(value: Mapping[str, Any]) -> DescribedUsagePoint:
     """A described usage point; raises BadRecord for what cannot be one."""
     name = value["usage_point_id"]
-    _check_id("usage_point_id", name)
-    _check_range("version", value["version"], 0, 2**63 - 1)
+    check_id("usage_point_id", name)
+    check_range("version", value["version"], 0, 2**63 - 1)
     for field in ("meters", "channels"):
-        _check_range(f"the number of {field}", len(value[field]), 0, _MAX_HISTORY)
+        check_range(f"the number of {field}", len(value[field]), 0, MAX_HISTORY)
     deleted = value["state"] == "DELETED"
     meters = () if deleted else tuple(sorted(map(_meter, value["meters"]), key=lambda m: m.fitted))
     channels = () if deleted else tuple(sorted(map(_channel, value["channels"]), key=lambda c: c.fitted))
@@ -180,14 +180,14 @@ def from_wire_usage_point(value: Mapping[str, Any]) -> DescribedUsagePoint:
 
 
 def _meter(value: Mapping[str, Any]) -> Meter:
-    _check_range("pulse_weight", value["pulse_weight"], 1, _MAX_WEIGHT)
-    _check_range("register_digits", value["register_digits"], 1, 15)
-    _check_range("q_max", value["q_max"], 0, _MAX_FLOW)
+    check_range("pulse_weight", value["pulse_weight"], 1, _MAX_WEIGHT)
+    check_range("register_digits", value["register_digits"], 1, 15)
+    check_range("q_max", value["q_max"], 0, _MAX_FLOW)
     for field in ("initial_register", "final_register"):
         if value[field] is not None:
-            _check_range(field, value[field], 0, _MAX_REGISTER)
+            check_range(field, value[field], 0, _MAX_REGISTER)
     return Meter(
-        fitted=_instant("fitted_at", value["fitted_at"]),
+        fitted=instant("fitted_at", value["fitted_at"]),
         removed=_end("removed_at", value["removed_at"]),
         weight=value["pulse_weight"],
         digits=value["register_digits"],
@@ -198,21 +198,21 @@ def _meter(value: Mapping[str, Any]) -> Meter:
 
 
 def _channel(value: Mapping[str, Any]) -> DescribedChannel:
-    _check_id("module_id", value["module_id"])
-    _check_range("channel", value["channel"], 0, 15)
+    check_id("module_id", value["module_id"])
+    check_range("channel", value["channel"], 0, 15)
     return DescribedChannel(
         key=(value["module_id"], value["channel"]),
-        fitted=_instant("fitted_at", value["fitted_at"]),
+        fitted=instant("fitted_at", value["fitted_at"]),
         removed=_end("removed_at", value["removed_at"]),
     )
 
 
 def from_wire_reading_edit(value: Mapping[str, Any]) -> Edit:
     """A decision about readings; raises BadRecord for one that cannot be carried out."""
-    _check_id("edit_id", value["edit_id"])
-    _check_id("usage_point_id", value["usage_point_id"])
-    _check_range("version", value["version"], 0, 2**63 - 1)
-    start, end = (_instant(field, value[field]) for field in ("start_at", "end_at"))
+    check_id("edit_id", value["edit_id"])
+    check_id("usage_point_id", value["usage_point_id"])
+    check_range("version", value["version"], 0, 2**63 - 1)
+    start, end = (instant(field, value[field]) for field in ("start_at", "end_at"))
     if start % HOUR_S or end % HOUR_S or not start < end <= start + LONGEST_EDIT_S:
         raise BadRecord(
             f"expected whole hours, from 1 to {LONGEST_EDIT_S // HOUR_S} of them, "
@@ -225,7 +225,7 @@ def from_wire_reading_edit(value: Mapping[str, Any]) -> Edit:
     if len(values) != hours:
         raise BadRecord(f"expected {hours} values for an {action} of this span, found {len(values)}")
     for one in values:
-        _check_range("values", one, -_MAX_EDITED, _MAX_EDITED)
+        check_range("values", one, -_MAX_EDITED, _MAX_EDITED)
     return Edit(
         edit_id=value["edit_id"],
         version=value["version"],
@@ -233,7 +233,7 @@ def from_wire_reading_edit(value: Mapping[str, Any]) -> Edit:
         usage_point=value["usage_point_id"],
         start=start,
         end=end,
-        decided=_instant("decided_at", value["decided_at"]),
+        decided=instant("decided_at", value["decided_at"]),
         values=tuple(values) if action == "EDIT" else None,
         of_conflict=value["of_conflict"],
         reason=value["reason"],
@@ -241,16 +241,16 @@ def from_wire_reading_edit(value: Mapping[str, Any]) -> Edit:
     )
 
 
-def _instant(field: str, milliseconds: int) -> int:
-    _check_range(field, milliseconds // 1000, _FITTED_FROM, _LATEST)
+def instant(field: str, milliseconds: int) -> int:
+    check_range(field, milliseconds // 1000, _FITTED_FROM, _LATEST)
     return int(milliseconds // 1000)
 
 
 def _end(field: str, milliseconds: int | None) -> int:
-    return FOREVER if milliseconds is None else _instant(field, milliseconds)
+    return FOREVER if milliseconds is None else instant(field, milliseconds)
 
 
-def _check_range(field: str, number: int, least: int, most: int) -> None:
+def check_range(field: str, number: int, least: int, most: int) -> None:
     if not least <= number <= most:
         raise BadRecord(
             f"expected {field} from {least} to {most}, found {number}: correct it in the register"

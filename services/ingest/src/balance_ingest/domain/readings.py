@@ -11,12 +11,14 @@ import numpy as np
 
 from balance_ingest.domain import wording
 from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
+from balance_ingest.domain.circumstances import ORDINARY, Circumstances
 from balance_ingest.domain.continuity import EdgeJump, edge_jumps
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.from_steps import fill_hours
 from balance_ingest.domain.history import Fitting, UsagePoint
 from balance_ingest.domain.intervals import high, hour_values, hours_from_intervals
+from balance_ingest.domain.plans import allowance_at, is_due
 from balance_ingest.domain.runs import INTERVAL_GAP_S, Jump, two_devices
 from balance_ingest.domain.sheet import MISSING, VALID, ReadingDay, Sheet, stretches
 from balance_ingest.domain.silence import missing_day, missing_hours
@@ -26,6 +28,7 @@ from balance_ingest.domain.sums import sum_check
 ALGORITHM_VERSION = 1
 """Raised with every change of a rule that changes readings."""
 
+_WEEK = 7
 REACH_DAYS = 30
 """How far from a day evidence may lie that its hours depend on, runs of two devices aside (their extent is
 told).
@@ -50,12 +53,13 @@ def compute(
     evidence: Mapping[int, ChannelEvidence],
     calendar: Days,
     due_before: int,
+    circumstances: Circumstances = ORDINARY,
 ) -> Computed:
     """Readings of successive days, and the findings that begin in them.
 
     `evidence` holds each fitted channel's evidence from REACH_DAYS before the first day to REACH_DAYS after
-    the last (a day on either side where registers and jumps play no part). Days that end by `due_before`
-    must have been heard of.
+    the last (a day on either side where registers and jumps play no part), and as much longer before it as
+    allowances last. Days that end by `due_before`, less their allowance, must have been heard of.
     """
     sheet = Sheet(point, days, calendar)
     findings: list[Finding] = []
@@ -66,7 +70,8 @@ def compute(
         findings.extend(part.findings())
         runs.extend(part.runs)
     readings = list(sheet.reading_days())
-    findings.extend(_silence(sheet, evidence, calendar, due_before, {reading.day for reading in readings}))
+    read = {reading.day for reading in readings}
+    findings.extend(_silence(sheet, evidence, calendar, due_before, circumstances, read))
     mine = [f for f in findings if sheet.start <= f.start < sheet.end]
     return Computed(days, readings, mine, runs)
 
@@ -76,22 +81,27 @@ def _silence(
     evidence: Mapping[int, ChannelEvidence],
     calendar: Days,
     due_before: int,
+    circumstances: Circumstances,
     read: set[int],
 ) -> Iterator[Finding]:
     quality = sheet.settled()
+    allowances = circumstances.allowances
     for day in sheet.days:
         end = calendar.end_of(day)
         fittings = [f for f in sheet.point.fittings if f.overlaps(day, end)]
+        if not all(is_due(allowances.get(f.channel_id, ()), day, end, due_before) for f in fittings):
+            continue
         if any(evidence.get(f.channel_id, NO_EVIDENCE).has_any(day, end) for f in fittings):
             hours = sheet.hours_in(day, end)
             missing = (quality[hours] == MISSING) & sheet.covered[hours]
             if missing.any():
                 yield missing_hours(sheet.point, day, end, np.flatnonzero(missing).tolist())
-        elif end <= due_before and day not in read:
-            week = calendar.shift(day, -7)
+        elif day not in read:
             for fitting in fittings:
+                allowed = allowance_at(allowances.get(fitting.channel_id, ()), day)
+                since = calendar.shift(day, -_WEEK - allowed)
                 heard = evidence.get(fitting.channel_id, NO_EVIDENCE)
-                if fitting.contains(day, end) and heard.has_any_between(week, day):
+                if fitting.contains(day, end) and heard.has_any_between(since, day):
                     yield missing_day(sheet.point, fitting, day, end)
                     break
 

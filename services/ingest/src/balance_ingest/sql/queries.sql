@@ -398,3 +398,9 @@ SELECT * FROM unnest(
 -- name: forget_edge_packets
 DELETE FROM ingest.edge_packets
 WHERE concentrator_id = ANY (%(concentrators)s::text[]) AND numbered_at < now() - interval '35 days'
+
+-- name: allowances
+SELECT c.channel_id, p.valid_from, p.valid_until, p.allowance_days
+FROM ingest.channels c
+JOIN ingest.packet_plans p ON p.module_id = c.module_id
+WHERE c.channel_id = ANY (%(channels)s::int[]) AND p.allowance_days > 0
