@@ -63,11 +63,19 @@ def point(channel: int = 1, meters: Sequence[Meter] = (), fitted: int = 0) -> Us
     )
 
 
-def computed(*packets: Packet, at: UsagePoint | None = None, days: int = 3, due: int = 0) -> Computed:
-    """Readings and findings of the first days from these packets alone."""
+def computed(
+    *packets: Packet, at: UsagePoint | None = None, days: int = 3, due: int | None = None
+) -> Computed:
+    """Readings and findings of the first days from these packets alone; the first day is due, or those before
+    `due`.
+    """
     found = harvest(packets, DAYS, Limits())
     return compute(
-        at or point(), DAYS.between(DAY, day(days)), by_channel(found.blocks, found.points), DAYS, due
+        at or point(),
+        DAYS.between(DAY, day(days)),
+        by_channel(found.blocks, found.points),
+        DAYS,
+        day(1) if due is None else due,
     )
 
 
