@@ -51,11 +51,15 @@ class Published:
 
 
 def publish(
-    installation: Installation, usage_points: Sequence[Described], balance_groups: Sequence[Described]
+    installation: Installation,
+    usage_points: Sequence[Described],
+    balance_groups: Sequence[Described],
+    modules: Sequence[Described] = (),
+    concentrators: Sequence[Described] = (),
 ) -> Published:
     """Publish what differs from what was published; entities that are not named stay as they are.
 
-    Usage points and groups have the shape of the Avro records; instants are ISO texts, aware datetimes or
+    They have the shape of the Avro records; instants are ISO texts, aware datetimes or
     milliseconds; a `version` is ignored, `state` is ACTIVE unless given. Returns when acknowledged.
     Raises FleetError with every error, InstallationError when the topics were not applied.
     """
@@ -64,7 +68,14 @@ def publish(
     with psycopg.connect(installation.dsn, autocommit=True) as connection:
         connection.execute(_ONE_AT_A_TIME)  # until the connection closes
         connection.execute(_TABLE)
-        wanted = entities(usage_points, balance_groups, _known(connection))
+        wanted = entities(
+            usage_points,
+            balance_groups,
+            _known(connection),
+            modules,
+            concentrators,
+            _known_concentrators(connection),
+        )
         with connection.transaction(), connection.cursor() as cursor:
             cursor.executemany(_UPSERT, [(e.key, e.record, _digest(e), _json(e)) for e in wanted])
         due = connection.execute(
@@ -108,6 +119,13 @@ def _known(connection: psycopg.Connection) -> dict[str, str]:
         " where value ? 'usage_point_id'"
     ).fetchall()
     return dict(rows)
+
+
+def _known_concentrators(connection: psycopg.Connection) -> set[str]:
+    rows = connection.execute(
+        "select value->>'concentrator_id' from balance_assets.published where value ? 'concentrator_id'"
+    )
+    return {name for (name,) in rows}
 
 
 def _digest(entity: Entity) -> str:

@@ -23,6 +23,7 @@ from balance_local import (
     replay_commands,
     screen,
     services,
+    simulate_commands,
     stack,
 )
 from balance_local.daemon import NotStartedError
@@ -175,12 +176,14 @@ def topics_apply() -> None:
 
 @assets_app.command("load")
 def assets_load(
-    file: Annotated[Path, typer.Argument(help="YAML with usage_points and balance_groups.")],
+    file: Annotated[Path, typer.Argument(help="YAML: usage_points, balance_groups, modules, concentrators.")],
 ) -> None:
     """Publish a described fleet; only what changed gets a new version."""
     with _errors_in_words():
-        usage_points, balance_groups = described.read_file(file)
-        published = assets.publish(_opened(), usage_points, balance_groups)
+        fleet = described.read_file(file)
+        published = assets.publish(
+            _opened(), fleet.usage_points, fleet.balance_groups, fleet.modules, fleet.concentrators
+        )
         say(f"{len(published.sent)} entities published, {published.unchanged} unchanged")
 
 
@@ -288,6 +291,7 @@ def _errors_in_words() -> Iterator[None]:
 
 
 app.command("replay")(_errors_in_words()(replay_commands.replay_command))
+app.command("simulate")(_errors_in_words()(simulate_commands.simulate_command))
 app.command("demo")(_errors_in_words()(replay_commands.demo_command))
 
 

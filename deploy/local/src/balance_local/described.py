@@ -1,10 +1,11 @@
-"""A described fleet: usage points and balance groups as people write them, made into records of the contract.
+"""A described fleet: usage points, balance groups, modules and concentrators as people write them, made into
+records of the contract.
 
 The shape is that of the Avro records, with times as `2024-10-01T00:00:00+03:00` and without `version`. Every
 error of a fleet is reported at once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -16,10 +17,12 @@ from balance_schemas import avsc
 
 USAGE_POINT = "balance.v1.UsagePointDescribed"
 BALANCE_GROUP = "balance.v1.BalanceGroupDescribed"
+MODULE = "balance.v1.ModuleDescribed"
+CONCENTRATOR = "balance.v1.ConcentratorDescribed"
 
 Described = Mapping[str, Any]
 _UNSPECIFIED = "UNSPECIFIED"
-_FILE_KEYS = ("usage_points", "balance_groups")
+_FILE_KEYS = ("usage_points", "balance_groups", "modules", "concentrators")
 _INTEGERS = {"int": 2**31, "long": 2**63}
 
 
@@ -43,8 +46,18 @@ class Entity:
     value: dict[str, Any]
 
 
-def read_file(path: Path) -> tuple[Sequence[Described], Sequence[Described]]:
-    """(usage points, balance groups) of a YAML file as they are written. Raises FleetError."""
+@dataclass(frozen=True)
+class Written:
+    """A fleet as it is written."""
+
+    usage_points: Sequence[Described] = ()
+    balance_groups: Sequence[Described] = ()
+    modules: Sequence[Described] = ()
+    concentrators: Sequence[Described] = ()
+
+
+def read_file(path: Path) -> Written:
+    """The lists of a YAML file as they are written. Raises FleetError."""
     try:
         document = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -52,7 +65,7 @@ def read_file(path: Path) -> tuple[Sequence[Described], Sequence[Described]]:
         raise FleetError([f"{path}: expected a file of YAML, found: {found}"]) from error
     if not isinstance(document, dict) or set(document) - set(_FILE_KEYS):
         found = ", ".join(map(str, document)) if isinstance(document, dict) else type(document).__name__
-        raise FleetError([f"{path}: expected the lists {' and '.join(_FILE_KEYS)}, found {found}"])
+        raise FleetError([f"{path}: expected lists of {', '.join(_FILE_KEYS)}, found {found}"])
     lists = [document.get(key) or [] for key in _FILE_KEYS]
     wrong = [
         f"{key}: expected a list"
@@ -61,18 +74,25 @@ def read_file(path: Path) -> tuple[Sequence[Described], Sequence[Described]]:
     ]
     if wrong:
         raise FleetError(wrong)
-    return lists[0], lists[1]
+    return Written(*lists)
 
 
 def entities(
     usage_points: Sequence[Described],
     balance_groups: Sequence[Described],
     known: Mapping[str, str] | None = None,
+    modules: Sequence[Described] = (),
+    concentrators: Sequence[Described] = (),
+    known_concentrators: Collection[str] = (),
 ) -> list[Entity]:
-    """Records of a fleet. `known` gives the resource of usage points published before. Raises FleetError."""
+    """Records of a fleet. `known` gives the resource of usage points published before, `known_concentrators`
+    the concentrators. Raises FleetError.
+    """
     problems: list[str] = []
     points = list(_read_all(USAGE_POINT, "usage_point_id", "usage-point", usage_points, problems))
     groups = list(_read_all(BALANCE_GROUP, "group_id", "balance-group", balance_groups, problems))
+    radio = list(_read_all(MODULE, "module_id", "module", modules, problems))
+    gatherers = list(_read_all(CONCENTRATOR, "concentrator_id", "concentrator", concentrators, problems))
     if not problems:  # what follows relies on the shape
         for entity in points:
             problems.extend(f"{entity.key}: {problem}" for problem in _usage_point_problems(entity.value))
@@ -82,9 +102,14 @@ def entities(
             problems.extend(
                 f"{entity.key}: {problem}" for problem in _group_problems(entity.value, resources)
             )
+        gathering = {*known_concentrators, *(e.value["concentrator_id"] for e in gatherers)}
+        for entity in (*radio, *gatherers):
+            problems.extend(
+                f"{entity.key}: {problem}" for problem in _device_problems(entity.value, gathering)
+            )
     if problems:
         raise FleetError(problems)
-    return [*points, *groups]
+    return [*points, *groups, *radio, *gatherers]
 
 
 def _read_all(
@@ -223,6 +248,19 @@ def _channel_problems(points: Sequence[Entity]) -> Iterator[str]:
         for (_, until, first), (since, _, second) in pairwise(sorted(spells)):
             if since < until and first != second:
                 yield f"{second}: channel {channel} of module {module}: expected it free, found it at {first}"
+
+
+def _device_problems(device: Described, concentrators: Collection[str]) -> Iterator[str]:
+    """Of a module or a concentrator: what is fitted and set stands until the next."""
+    if device["state"] == "ACTIVE" and not device["settings"]:
+        yield "settings: expected one at least, from when it is there, found none"
+    for what, since in (("settings", "valid_from"), ("batteries", "fitted_at")):
+        if any(later[since] <= earlier[since] for earlier, later in pairwise(device[what])):
+            yield f"{what}: expected them in order of time, each later than the one before"
+    for setting in device["settings"]:
+        name = setting.get("concentrator_id")
+        if name is not None and name not in concentrators:
+            yield f"settings: expected a concentrator described here or published before, found {name}"
 
 
 def _order_problems(what: str, spells: Sequence[Described], since: str, until: str) -> Iterator[str]:

@@ -20,7 +20,7 @@ from balance_local.screen import Screen
 AT_ONCE = 200
 """Packets on their way at a time."""
 
-_TOPICS = {packing.LIVE: catalogue.PACKETS, packing.BACKLOG: catalogue.PACKETS_BACKLOG}
+TOPICS = {packing.LIVE: catalogue.PACKETS, packing.BACKLOG: catalogue.PACKETS_BACKLOG}
 
 
 def play(to: Installation, packets: Sequence[Packet], on: Screen, title: str, speed: float = 0.0) -> float:
@@ -60,7 +60,7 @@ async def _play(
                 await asyncio.sleep(max(0.0, started + due - time.monotonic()))
             acknowledged = [
                 await producer.send(
-                    topic_name(settings, _TOPICS[packet["lane"]]),
+                    topic_name(settings, TOPICS[packet["lane"]]),
                     codec.encode(packing.RECORD, packing.record(packet)),
                     packet["concentrator_id"].encode(),
                 )

@@ -231,7 +231,7 @@ def _timed(fault: Fault, plan: FieldPlan, layout: Layout, rng: np.random.Generat
     latest = max(1, min(int(span * 0.6), span - 1 - (least + 1 if fault.kind in LONGEST_DAYS else 0)))
     first = 1 if latest <= 1 else int(rng.integers(max(1, min(span // 5, latest - 1)), latest + 1))
     first = min(first, span - 1)
-    days = int(rng.integers(least, most + 1))
+    days = int(rng.integers(least, max(least, min(most, span - 2 - first)) + 1))  # with an after, if it can
     start = plan.day_start(first) + (0 if whole else int(rng.integers(1, 22)) * HOUR_S)
     end = plan.day_start(min(first + days, span)) + (
         0 if whole or days == 0 else start - plan.day_start(first)

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from balance_simulator.checking import Problems
+from balance_simulator.checking import Expected, Problems
 from balance_simulator.field.fault_kinds import KINDS
-from balance_simulator.localtime import Days
+from balance_simulator.localtime import Days, zone_name
 
 MOST_MODULES, MOST_GROUPS, MOST_DAYS = 67_000, 1_200, 366
 NO_FAULTS, ALL_FAULTS = "none", "all"
@@ -46,6 +46,10 @@ class FieldPlan:
                 problems.note(name, f"a number from {low} to {high}", value)
         if self.groups > 0 and self.modules < 4 * self.groups:
             problems.note("groups", f"at most {self.modules // 4}, four modules a group", self.groups)
+        try:
+            zone_name(self.zone)
+        except Expected as error:
+            problems.note("zone", error.expected, self.zone)
         unknown = [name for name in self.faults if name not in KINDS]
         if unknown:
             problems.note("faults", f"all, none or kinds of {', '.join(KINDS)}", ", ".join(unknown))
