@@ -89,6 +89,10 @@ class Codec:
             raise Unencodable(f"{record_name}: {type(error).__name__}: {error}") from error
         return buffer.getvalue()
 
+    def framed(self, record_name: str, avro: bytes) -> bytes:
+        """The framed bytes of a record that is Avro of its newest schema already. Raises KeyError."""
+        return self._headers[record_name] + avro
+
     def decode(self, data: bytes) -> tuple[str, dict[str, Any]]:
         """(full name of the record, value) of framed bytes. Raises Undecodable."""
         schema_id = schema_id_of(data)

@@ -1,4 +1,4 @@
-"""Binary COPY of whole numpy columns: what psycopg does value by value, done for all rows at once."""
+"""Whole numpy columns to PostgreSQL and back: what psycopg does value by value, done for all rows at once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 from psycopg import Cursor, sql
-from psycopg.adapt import Dumper
+from psycopg.adapt import Buffer, Dumper, Loader
 from psycopg.pq import Format
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = b"\xff\xff"
 _TYPES = {"int2": (">i2", 21), "int4": (">i4", 23), "int8": (">i8", 20)}
+_LAYOUTS = {oid: layout for layout, oid in _TYPES.values()}
 
 Column = tuple[str, str, NDArray[Any]]
 """(name, int2 | int4 | int8, numbers): one axis for plain columns, two for arrays of one length; nothing is
@@ -50,6 +51,22 @@ class _NumbersDumper(Dumper):
 psycopg.adapters.register_dumper(Numbers, _NumbersDumper)
 # Only now: registered with it, it would be taken for lists that are copied to int8[] too.
 _NumbersDumper.oid = psycopg.adapters.types["int8"].array_oid
+
+
+class NumbersLoader(Loader):
+    """Whole numbers of an array as int64, of as many axes as it has; nothing in it is null."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> NDArray[np.int64]:
+        """Dimensions, nulls, element type, a length and a lower bound for each dimension; the elements."""
+        dimensions, nulls, element = struct.unpack_from(">iii", data)
+        if nulls:
+            raise ValueError("expected an array without nulls, found some: select rows that have none")
+        shape = struct.unpack_from(">" + "ii" * dimensions, data, 12)[::2] if dimensions else (0,)
+        items = np.dtype([("size", ">i4"), ("value", _LAYOUTS[element])])
+        found = np.frombuffer(data, items, offset=12 + 8 * dimensions)
+        return found["value"].astype(np.int64).reshape(shape)
 
 
 def copy_columns(cur: Cursor[Any], table: str, columns: Sequence[Column]) -> None:

@@ -15,7 +15,7 @@ from balance_schemas.codec import Codec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from balance_ingest.adapters import wire
+from balance_ingest.adapters import columnar, plain_readings, wire
 from balance_ingest.adapters.outcomes import CLOCK_ALONE
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import as_datetime
@@ -45,57 +45,58 @@ class Renderer:
             cur.execute(statement("current_findings"), {"ids": list(keys)})
             for row in cur:
                 value = wire.to_wire_finding(row)
-                yield self._outgoing(
-                    topic,
-                    value["finding_id"],
-                    wire.FINDING,
-                    value,
-                    f"{value['finding_id']}/{value['version']}",
-                )
+                event = f"{value['finding_id']}/{value['version']}"
+                framed = self._codec.encode(wire.FINDING, value)
+                yield _outgoing(topic, value["finding_id"], wire.FINDING, framed, event)
 
     def _readings(
         self, conn: Connection[Any], topic: str, keys: Sequence[tuple[int, int]]
     ) -> Iterator[Outgoing]:
         clock_at = (conn.execute(statement("clock")).fetchone() or (0,))[0] * 1000
-        now = datetime.now(UTC)
+        now = int(datetime.now(UTC).timestamp() * 1000)
         partitions = catalogue.load().topics[topic].partitions
+        told = False
+        for algorithm, readings in plain_readings.current(conn, keys):
+            told = True
+            head = b"".join(map(columnar.long, (now, clock_at, algorithm)))
+            for part in plain_readings.parts(readings, partitions, MAX_VALUES):
+                avro = self._codec.framed(wire.READINGS, head + part.days)
+                yield _outgoing(
+                    topic, part.shard, wire.READINGS, avro, _event(*part.first, part.count), part.shard
+                )
         found = dict(_by_shard(_current(conn, keys), partitions))
-        if CLOCK_ALONE in keys and not found:
+        if CLOCK_ALONE in keys and not found and not told:
             found[0, ALGORITHM_VERSION] = []
         for (shard, algorithm), days in found.items():
-            for part in _parts(days):
+            for one in _parts(days):
                 value = {
-                    "computed_at": int(now.timestamp() * 1000),
+                    "computed_at": now,
                     "clock_at": clock_at,
                     "algorithm_version": algorithm,
-                    "days": part,
+                    "days": one,
                 }
-                event = _event(part) if part else f"clock/{clock_at}"
-                yield self._outgoing(topic, str(shard), wire.READINGS, value, event, shard)
+                event = _event_of(one) if one else f"clock/{clock_at}"
+                avro = self._codec.encode(wire.READINGS, value)
+                yield _outgoing(topic, shard, wire.READINGS, avro, event, shard)
 
-    def _outgoing(
-        self,
-        topic: str,
-        key: str,
-        record: str,
-        value: Mapping[str, Any],
-        event_id: str,
-        partition: int | None = None,
-    ) -> Outgoing:
-        headers = (
-            ("ce_specversion", "1.0"),
-            ("ce_id", event_id),
-            ("ce_source", "balance/ingest"),
-            ("ce_type", record),
-            ("ce_time", datetime.now(UTC).isoformat()),
-        )
-        return Outgoing(
-            topic,
-            key=key.encode(),
-            value=self._codec.encode(record, value),
-            partition=partition,
-            headers=[(name, text.encode()) for name, text in headers],
-        )
+
+def _outgoing(
+    topic: str, key: object, record: str, framed: bytes, event_id: str, partition: int | None = None
+) -> Outgoing:
+    headers = (
+        ("ce_specversion", "1.0"),
+        ("ce_id", event_id),
+        ("ce_source", "balance/ingest"),
+        ("ce_type", record),
+        ("ce_time", datetime.now(UTC).isoformat()),
+    )
+    return Outgoing(
+        topic,
+        key=str(key).encode(),
+        value=framed,
+        partition=partition,
+        headers=[(name, text.encode()) for name, text in headers],
+    )
 
 
 Rows = Mapping[tuple[int, int], Sequence[dict[str, Any]]]
@@ -134,7 +135,11 @@ def _parts(days: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]
         yield days[first:]
 
 
-def _event(days: Sequence[Mapping[str, Any]]) -> str:
-    """Identity of a message of these days."""
+def _event_of(days: Sequence[Mapping[str, Any]]) -> str:
     first = days[0]
-    return f"{first['usage_point_id']}/{first['day_start_at']}/{first['version']}/{len(days)}"
+    return _event(first["usage_point_id"], first["day_start_at"] // 1000, first["version"], len(days))
+
+
+def _event(name: str, day: int, version: int, count: int) -> str:
+    """Identity of a message of so many reading days, by its first one."""
+    return f"{name}/{day * 1000}/{version}/{count}"

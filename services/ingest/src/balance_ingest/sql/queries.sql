@@ -277,6 +277,17 @@ INSERT INTO ingest.related_channels (channel_id, usage_point)
 SELECT channel_id, %(point)s FROM unnest(%(channels)s::int[]) AS g (channel_id)
 ON CONFLICT DO NOTHING
 
+-- name: current_plain_readings
+-- Meters with all hours VALID; current_readings has the others. 5: the last resource that is no sensor's.
+SELECT
+    r.algorithm_version, cardinality(r."values"),
+    array_agg(u.usage_point_id), array_agg(r.resource), array_agg(r.version), array_agg(r."values")
+FROM ingest.reading_days r
+JOIN ingest.usage_points u USING (usage_point)
+WHERE r.day_start = %(day)s AND r.usage_point = ANY (%(points)s::int[])
+    AND r.qualities IS NULL AND r.resource <= 5
+GROUP BY r.algorithm_version, cardinality(r."values")
+
 -- name: current_readings
 SELECT
     u.usage_point_id, r.resource, extract(epoch FROM r.day_start)::bigint, r.version, r."values", r.qualities,
@@ -284,6 +295,7 @@ SELECT
 FROM ingest.reading_days r
 JOIN ingest.usage_points u USING (usage_point)
 WHERE r.day_start = %(day)s AND r.usage_point = ANY (%(points)s::int[])
+    AND NOT (r.qualities IS NULL AND r.resource <= 5)
 ORDER BY r.usage_point
 
 -- name: current_findings
