@@ -15,6 +15,7 @@ from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
 from balance_chassis.testing import Installation
 from balance_ingest.adapters import wire
+from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.postgres import Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
@@ -146,7 +147,9 @@ def database(installation: Installation) -> Iterator[House]:
     migrate(installation.dsn, "ingest", "balance_ingest", settings.calendar)
     pool: Pool = make_pool(settings.postgres, "test")
     with pool:
-        yield House(pool, Days(Calendar("Europe/Chisinau", 0)))
+        days = Days(Calendar("Europe/Chisinau", 0))
+        PostgresRegister(pool, days, None).keep_kinds(read_file())
+        yield House(pool, days)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from balance_ingest.domain.history import FOREVER, Fitting, Meter, UsagePoint
 from balance_ingest.domain.join import ABSENT, Slots
 from balance_ingest.domain.plain import Windows, plain_days, whole
 from balance_ingest.domain.readings import compute
+from balance_ingest.domain.sensor_kinds import SensorKind
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Resource
 from hypothesis import given
@@ -23,6 +24,8 @@ DAYS = Days(Calendar("Europe/Chisinau", 0))
 TODAY = DAYS.day_of(int(datetime(2026, 3, 29, 12, tzinfo=UTC).timestamp()))
 """A day of 23 hours."""
 WEIGHT, QMAX = 10, 200
+
+KIND = SensorKind("X", "", "", "", 0, 2, "", None, None, False, "")
 
 registers = st.one_of(st.none(), st.integers(0, 60))
 
@@ -64,20 +67,27 @@ def days(draw: st.DrawFn) -> tuple[Block, Block | None, Block | None]:
     return row(TODAY, step, told, start, end), yesterday, tomorrow
 
 
-@given(days(), st.integers(0, 1), st.integers(-2, 2), st.integers(-2, 2))
+@given(
+    days(), st.integers(0, 1), st.integers(-2, 2), st.integers(-2, 2), st.sampled_from(list(Resource)[1:])
+)
 def test_a_plain_day_is_computed_as_the_rules_compute_it(
-    told: tuple[Block, Block | None, Block | None], number: int, fitted: int, removed: int
+    told: tuple[Block, Block | None, Block | None], number: int, fitted: int, removed: int, resource: Resource
 ) -> None:
     today, yesterday, tomorrow = told
     began = TODAY + fitted * HOUR_S if fitted else 0
     ended = DAYS.end_of(TODAY) + removed * HOUR_S if removed else FOREVER
     meter = Meter(began, ended, WEIGHT, 5, QMAX)
     point = UsagePoint(
-        7, "UP-1", Resource.WATER, (meter,), (Fitting(0, "R-1", number, 0 if number else began, FOREVER),)
+        7,
+        "UP-1",
+        resource,
+        (meter,),
+        (Fitting(0, "R-1", number, 0 if number else began, FOREVER),),
+        kind=KIND if resource is Resource.SENSOR else None,
     )
-    windows = Windows(
-        *(np.array([n], np.int64) for n in (7, began, ended, WEIGHT, QMAX, number, Resource.WATER.code, 2))
-    )
+    span = (KIND.least, KIND.greatest) if resource is Resource.SENSOR else (-FOREVER, FOREVER)
+    row_of = (7, began, ended, WEIGHT, QMAX, number, resource.code, 2, *span)
+    windows = Windows(*(np.array([n], np.int64) for n in row_of))
     before = np.array([int(yesterday.end.low[0]) if yesterday else -1], np.int64)
     after = np.array([int(tomorrow.start.low[0]) if tomorrow else -1], np.int64)
     blocks = [block for block in (today, yesterday, tomorrow) if block is not None]
@@ -94,7 +104,7 @@ def test_a_plain_day_is_computed_as_the_rules_compute_it(
 
 def test_an_honest_day_is_plain() -> None:
     today = row(TODAY, 3600, [1] * 23, 10, 33)
-    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2, 2)))
+    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2, 2, 0, 0)))
     plain, readings = plain_days(today, windows, np.array([10]), np.array([33]))
     assert whole(today).tolist() == plain.tolist() == [True]
     assert readings.values.tolist() == [[10] * 23]
@@ -117,6 +127,6 @@ def test_a_day_on_which_anything_is_amiss_is_not_plain(
     counts: Sequence[int], end: int, before: int, after: int, plain: bool
 ) -> None:
     today = row(TODAY, 3600, counts, 10, end)
-    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2, 2)))
+    windows = Windows(*(np.array([n], np.int64) for n in (7, 0, FOREVER, WEIGHT, QMAX, 1, 2, 2, 0, 0)))
     found, _ = plain_days(today, windows, np.array([before]), np.array([after]))
     assert found.tolist() == [plain]

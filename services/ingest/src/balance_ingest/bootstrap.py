@@ -19,6 +19,7 @@ from balance_schemas import catalogue
 from balance_ingest import handlers
 from balance_ingest.adapters.devices import PACKETS_FILTER
 from balance_ingest.adapters.edge_counters import PostgresNumbering
+from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.mqtt import Connection, connected
 from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
@@ -37,9 +38,16 @@ _DESCRIPTIONS_A_BATCH = 500
 
 
 def migrate(settings: IngestSettings) -> Sequence[str]:
-    """Bring the schema up to date; gives the names of what was applied."""
+    """Bring the schema, and the sensor kinds in it, up to date; gives the names of what was applied."""
     installation = settings.installation
-    return migrate_schema(installation.postgres.dsn, SCHEMA, "balance_ingest", installation.calendar)
+    applied = migrate_schema(installation.postgres.dsn, SCHEMA, "balance_ingest", installation.calendar)
+    with make_pool(installation.postgres, SERVICE) as pool:
+        PostgresRegister(pool, Days(installation.calendar), _clock(settings)).keep_kinds(read_file())
+    return applied
+
+
+def _clock(settings: IngestSettings) -> Now:
+    return None if settings.installation.clock == "packets" else lambda: int(time.time())
 
 
 class Assembly:
@@ -54,7 +62,7 @@ class Assembly:
         process.closing.callback(self._pool.close)
         self._codec = make_codec(settings.installation.registry)
         self._rules = handlers.Rules(Days(settings.installation.calendar), settings.limits, settings.grace_s)
-        self._now: Now = None if settings.installation.clock == "packets" else lambda: int(time.time())
+        self._now = _clock(settings)
 
     def live(self) -> Sequence[Runnable]:
         """The sink of today's packets."""

@@ -20,6 +20,7 @@ from balance_ingest.domain.findings import (
     TWO_DEVICES,
 )
 from balance_ingest.domain.history import UsagePoint
+from balance_ingest.domain.packets import CHANNELS
 from balance_ingest.domain.plain import plain_days
 from balance_ingest.domain.plans import is_due
 from balance_ingest.domain.readings import Computed, compute
@@ -149,7 +150,7 @@ def _compute_group(work: Work, group: Sequence[UsagePoint], first: int, last: in
     """Days from `first` to `last` of some usage points, and farther where registers or jumps reach
     farther.
     """
-    channels = sorted({f.channel_id for point in group for f in point.fittings})
+    channels = sorted({channel for point in group for channel in point.channel_ids})
     circumstances = work.circumstances(channels)
     near = NEAR_S + DAY_S * circumstances.longest_allowance
     around = days.between(first - near, last + 3 * DAY_S)
@@ -184,7 +185,7 @@ def _compute_wide(
     days: Days,
 ) -> None:
     """Days as far as register readings and runs of jumps reach from the touched ones."""
-    channels = sorted({f.channel_id for f in point.fittings})
+    channels = point.channel_ids
     first, last = _reach(work, channels, touched_from, touched_to, days)
     while True:
         heard_from = days.shift(first, -circumstances.longest_allowance)
@@ -271,7 +272,8 @@ def settle_parked(work: Work, touched: Touched, days: Days) -> None:
     channels = touched.channels()
     parked = work.parked(channels)
     related = work.usage_points(channels)
-    unknown = frozenset(c for c in channels if not _is_fitted(c, related.get(c, ())))
+    unfitted = [c for c in channels if not _is_fitted(c, related.get(c, ()))]
+    unknown = frozenset(c for c in unfitted if 0 <= work.channel_key(c)[1] < CHANNELS)
     for channel in parked.keys() - unknown:
         finding = unknown_channel(*work.channel_key(channel), *parked[channel])
         work.settle_channel_findings(channel, (), [finding.finding_id])

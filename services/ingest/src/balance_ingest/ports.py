@@ -196,6 +196,7 @@ class DescribedUsagePoint:
     resource: Resource
     meters: tuple[Meter, ...]
     channels: tuple[DescribedChannel, ...]
+    sensor_kind: str | None = None
 
 
 class Register(Protocol):

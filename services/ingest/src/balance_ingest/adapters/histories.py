@@ -13,13 +13,16 @@ from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import Ints
 from balance_ingest.domain.history import Fitting, Meter, UsagePoint
+from balance_ingest.domain.measuring import MAXIMA_AT, MINIMA_AT
 from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.plain import NOBODY, Windows
+from balance_ingest.domain.sensor_kinds import SensorKind, told_kind
 
 _RESOURCES = list(Resource)
 _METER = ("fitted", "removed", "weight", "digits", "q_max", "initial", "final")
 _FITTING = ("channel_id", "module_id", "number", "fitted", "removed")
-_NOBODY = (NOBODY, 0, 0, 1, 0, 1, 0, 0)
+_NOBODY = (NOBODY, 0, 0, 1, 0, 1, 0, 0, 0, 0)
+_UNBOUNDED = (-(2**62), 2**62)
 
 
 def to_row_meters(meters: Sequence[Meter]) -> list[dict[str, Any]]:
@@ -33,8 +36,12 @@ def to_row_fittings(fittings: Sequence[Fitting]) -> list[dict[str, Any]]:
 
 
 def from_row_usage_point(row: Sequence[Any], table: ParameterTable = DEFAULTS) -> UsagePoint:
-    """A usage point of (usage_point, usage_point_id, resource, meters, fittings, related)."""
-    key, name, code, meters, fittings, related = row
+    """A usage point of (usage_point, usage_point_id, resource, meters, fittings, related), and what follows
+    of sensor_kind, the row of that kind, and channels beside its own as (module, number, channel).
+    """
+    key, name, code, meters, fittings, related, *more = row
+    sensor_kind, kind, beside = (*more, None, None, None)[:3]
+    extremes = {(module, number): channel for module, number, channel in beside or ()}
     resource = _RESOURCES[code]
     return UsagePoint(
         key=key,
@@ -43,9 +50,17 @@ def from_row_usage_point(row: Sequence[Any], table: ParameterTable = DEFAULTS) -
         meters=tuple(
             Meter(**meter, sum_tolerance=table.of(resource, meter["q_max"]).sum_tolerance) for meter in meters
         ),
-        fittings=tuple(Fitting(**fitting) for fitting in fittings),
+        fittings=tuple(_fitting(extremes, **fitting) for fitting in fittings),
         related=frozenset(related or ()),
+        sensor_kind=sensor_kind,
+        kind=SensorKind(**kind) if kind else None,
     )
+
+
+def _fitting(extremes: Mapping[tuple[str, int], int], **given: Any) -> Fitting:
+    module, number = given["module_id"], given["number"]
+    minima, maxima = (extremes.get((module, number + beside)) for beside in (MINIMA_AT, MAXIMA_AT))
+    return Fitting(**given, minima_id=minima, maxima_id=maxima)
 
 
 class Histories:
@@ -111,5 +126,11 @@ def _window(channel: int, points: Sequence[UsagePoint]) -> tuple[int, ...]:
     earlier = max((m.removed for m in point.meters[:-1]), default=meter.fitted)
     start = max(meter.fitted, fitting.fitted, before, earlier)
     end = min(meter.removed, fitting.removed)
+    if told_kind(point.resource, point.sensor_kind):
+        return _NOBODY
     numbers = (meter.weight, meter.q_max, fitting.number, point.resource.code, meter.sum_tolerance)
-    return (point.key, start, end, *numbers)
+    return (point.key, start, end, *numbers, *_range(point))
+
+
+def _range(point: UsagePoint) -> tuple[int, int]:
+    return (point.kind.least, point.kind.greatest) if point.is_sensed and point.kind else _UNBOUNDED

@@ -23,12 +23,14 @@ from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.plain import PlainDays
 from balance_ingest.domain.readings import ALGORITHM_VERSION
 from balance_ingest.domain.screening import Refusal
+from balance_ingest.domain.sensor_kinds import told_kind
 from balance_ingest.domain.sheet import EDITED, MISSING, VALID, ReadingDay
 
 SCHEMA = "ingest"
 _KEYS_AN_OUTBOX_ROW = 5000
-_READING = ("usage_point", "day_start", "resource", "values", "qualities", "greatest")
-_READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]", "int8")
+_SENSED = ("minima", "maxima", "sensor_kind")
+_READING = ("usage_point", "day_start", "resource", "values", "qualities", "greatest", *_SENSED)
+_READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]", "int8", "int8[]", "int8[]", "text")
 _EARLIEST, _LATEST = -62_000_000_000, 250_000_000_000
 """What a timestamptz certainly holds; the instants of refused elements may be any number."""
 
@@ -50,14 +52,15 @@ class Readings:
 
     def keep(self, point: UsagePoint, readings: Iterable[ReadingDay], withdrawn: Mapping[int, int]) -> None:
         """Days with any qualities, and days that are none any more."""
-        code = point.resource.code
+        code, kind = point.resource.code, told_kind(point.resource, point.sensor_kind)
         for one in readings:
             valid = all(quality == VALID for quality in one.qualities)
             qualities = None if valid else list(one.qualities)
-            greatest = _greatest(one)
-            self._odd[point.key, one.day] = (point.key, one.day, code, list(one.values), qualities, greatest)
-        for day, hours in withdrawn.items():
-            self._odd[point.key, day] = (point.key, day, code, [None] * hours, [MISSING] * hours, None)
+            hours = (list(one.values), qualities, _greatest(one), *map(_told, (one.minima, one.maxima)))
+            self._odd[point.key, one.day] = (point.key, one.day, code, *hours, kind)
+        for day, count in withdrawn.items():
+            none = ([None] * count, [MISSING] * count, None, None, None)
+            self._odd[point.key, day] = (point.key, day, code, *none, kind)
 
     def days(self) -> frozenset[int]:
         """The days that are to be written."""
@@ -92,6 +95,11 @@ class Readings:
                 ("greatest", "int8", plain.values.max(axis=1)),
             ]
             copy_columns(cur, "incoming_readings", columns)
+
+
+def _told(values: Sequence[int | None]) -> list[int | None] | None:
+    """Values by hour, or null when there is none."""
+    return None if all(value is None for value in values) else list(values)
 
 
 def _greatest(day: ReadingDay) -> int | None:

@@ -33,6 +33,7 @@ from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
 from balance_ingest.domain.evidence import Block, Points
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.history import UsagePoint
+from balance_ingest.domain.packets import CHANNELS
 from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.plain import PlainDays, Windows
 from balance_ingest.domain.plans import Allowance
@@ -113,9 +114,21 @@ class PostgresStore:
 def number_channels(conn: Connection[Any], keys: Sequence[ChannelKey]) -> dict[ChannelKey, int]:
     """Numbers of channels, created where they are new."""
     columns = {"modules": [module for module, _ in keys], "numbers": [number for _, number in keys]}
-    conn.execute(statement("create_channels"), columns)
+    created = conn.execute(statement("create_channels"), columns).fetchall()
+    beside = [channel for channel, number in created if number >= CHANNELS]
+    if beside:
+        _relate_extremes(conn, beside)
     rows = conn.execute(statement("numbers_of_channels"), columns)
     return {(module, number): channel for module, number, channel in rows}
+
+
+def _relate_extremes(conn: Connection[Any], channels: Sequence[int]) -> None:
+    """New channels of minima and maxima belong to the usage points of their averages: whoever has these in
+    memory must hear of it before evidence of theirs is stored.
+    """
+    conn.execute(statement("lock_assets_exclusive"))
+    points = conn.execute(statement("relate_extremes"), {"channels": list(channels), "points": []}).fetchall()
+    conn.execute(statement("renew_usage_points"), {"points": [point for (point,) in points]})
 
 
 class PostgresWork:

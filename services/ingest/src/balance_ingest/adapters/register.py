@@ -14,9 +14,11 @@ from psycopg.types.json import Jsonb
 from balance_ingest.adapters.histories import from_row_usage_point, to_row_fittings, to_row_meters
 from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers, number_channels
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
 from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
+from balance_ingest.domain.sensor_kinds import SensorKind
 from balance_ingest.ports import DescribedUsagePoint, Pair
 
 _REACH_S = 30 * DAY_S
@@ -41,23 +43,46 @@ class PostgresRegister:
             conn.execute(statement("lock_assets_exclusive"))
             held = self._held(conn, points)
             marked: set[Pair] = set()
+            kept: list[UsagePoint] = []
             for point in points:
                 version, old = held.get(point.name, (-1, None))
                 if point.version > version:
                     new = self._kept(conn, point, numbers)
+                    kept.append(new)
                     marked |= self._touched(conn, old, new)
-            received = conn.execute(statement("clock")).fetchone()
-            now = self._now() if self._now else (received or (0,))[0]
-            add_markers(conn, marked, now - LIVE_S)
+            settle_kinds(conn, kept)
+            self._mark(conn, marked)
         return len(marked)
+
+    def keep_kinds(self, kinds: Sequence[SensorKind]) -> int:
+        """Make the table of sensor kinds this one, and mark the days of sensors whose range is another; gives
+        how many.
+        """
+        with self._pool.connection() as conn:
+            conn.execute(statement("lock_assets_exclusive"))
+            codes = replace_kinds(conn, kinds)
+            if not codes:
+                return 0
+            rows = conn.execute(statement("usage_points_of_kinds"), {"codes": sorted(codes)}).fetchall()
+            points = [from_row_usage_point(row) for row in rows]
+            marked = {pair for point in points for pair in self._touched(conn, None, point)}
+            conn.execute(statement("renew_usage_points"), {"points": [point.key for point in points]})
+            settle_kinds(conn, points)
+            self._mark(conn, marked)
+        return len(marked)
+
+    def _mark(self, conn: Connection[Any], marked: set[Pair]) -> None:
+        received = conn.execute(statement("clock")).fetchone()
+        now = self._now() if self._now else (received or (0,))[0]
+        add_markers(conn, marked, now - LIVE_S)
 
     def _held(
         self, conn: Connection[Any], points: Sequence[DescribedUsagePoint]
     ) -> Mapping[str, tuple[int, UsagePoint]]:
         rows = conn.execute(statement("lock_usage_points"), {"ids": [point.name for point in points]})
         return {
-            name: (version, from_row_usage_point((key, name, resource, meters, fittings, None)))
-            for key, name, version, resource, meters, fittings in rows
+            name: (version, from_row_usage_point((key, name, resource, meters, fittings, None, kind)))
+            for key, name, version, resource, meters, fittings, kind in rows
         }
 
     def _kept(
@@ -73,11 +98,15 @@ class PostgresRegister:
             "resource": Resource(point.resource).code,
             "meters": Jsonb(to_row_meters(point.meters)),
             "fittings": Jsonb(to_row_fittings(fittings)),
+            "sensor_kind": point.sensor_kind,
         }
         (key,) = conn.execute(statement("upsert_usage_point"), row).fetchone() or (0,)
         channels = sorted({fitting.channel_id for fitting in fittings})
         conn.execute(statement("relate_channels"), {"point": key, "channels": channels})
-        return UsagePoint(key, point.name, point.resource, point.meters, fittings)
+        conn.execute(statement("relate_extremes"), {"points": [key], "channels": []})
+        return UsagePoint(
+            key, point.name, point.resource, point.meters, fittings, sensor_kind=point.sensor_kind
+        )
 
     def _touched(self, conn: Connection[Any], old: UsagePoint | None, new: UsagePoint) -> set[Pair]:
         """Channel-days on which the two histories differ and something was heard, or was silent after."""

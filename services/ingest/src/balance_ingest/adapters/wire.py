@@ -27,6 +27,7 @@ from balance_ingest.domain.packets import (
     Session,
     is_id,
 )
+from balance_ingest.domain.sensor_kinds import kind_of
 from balance_ingest.ports import DescribedChannel, DescribedUsagePoint
 
 PACKET = "balance.v1.ConcentratorPacketReceived"
@@ -176,7 +177,10 @@ def from_wire_usage_point(value: Mapping[str, Any]) -> DescribedUsagePoint:
     deleted = value["state"] == "DELETED"
     meters = () if deleted else tuple(sorted(map(_meter, value["meters"]), key=lambda m: m.fitted))
     channels = () if deleted else tuple(sorted(map(_channel, value["channels"]), key=lambda c: c.fitted))
-    return DescribedUsagePoint(name, value["version"], Resource(value["resource"]), meters, channels)
+    kind = value.get("sensor_kind")
+    if kind is not None:
+        check_id("sensor_kind", kind)
+    return DescribedUsagePoint(name, value["version"], Resource(value["resource"]), meters, channels, kind)
 
 
 def _meter(value: Mapping[str, Any]) -> Meter:
@@ -257,17 +261,27 @@ def check_range(field: str, number: int, least: int, most: int) -> None:
         )
 
 
-def to_json_element(element: Element) -> dict[str, Any]:
+def to_json_element(element: Element | ModuleEvent | ModuleState) -> dict[str, Any]:
     """A refused element as it came, for a jsonb column, which holds no NUL."""
-    held = element._asdict() | {"module_id": element.module_id.replace("\x00", "\ufffd")}
-    if isinstance(element, Archive):
+    held = {name: _without_nul(value) for name, value in element._asdict().items()}
+    if isinstance(element, Archive | Measurements):
         held["rank"] = None if element.rank is None else int(element.rank > 0)
     return held
 
 
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, Sequence):
+        return [_without_nul(one) if isinstance(one, str) else one for one in value]
+    return value
+
+
 def to_wire_reading_day(row: Sequence[Any]) -> dict[str, Any]:
-    """A ReadingDay of (usage_point_id, resource, day, version, values, qualities)."""
-    name, resource, day, version, values, qualities = row
+    """A ReadingDay of (usage_point_id, resource, day, version, values, qualities, minima, maxima, and the
+    kind that is kept beside them).
+    """
+    name, resource, day, version, values, qualities, minima, maxima, kind = row
     return {
         "usage_point_id": name,
         "resource": _RESOURCES[resource],
@@ -277,6 +291,9 @@ def to_wire_reading_day(row: Sequence[Any]) -> dict[str, Any]:
         "version": version,
         "values": values,
         "qualities": [_QUALITIES[code] for code in qualities] if qualities else [],
+        "minima": minima or [],
+        "maxima": maxima or [],
+        "sensor_kind": kind_of(_RESOURCES[resource], kind),
     }
 
 

@@ -12,8 +12,12 @@ import numpy as np
 from balance_ingest.domain.days import HOUR_S, Days, Ints
 from balance_ingest.domain.evidence import Block, Points, Shape
 from balance_ingest.domain.join import ABSENT, Slots
+from balance_ingest.domain.measuring import archives_of
 from balance_ingest.domain.packets import ARCHIVED_RANK, Archive, Element, Packet, Registers
-from balance_ingest.domain.screening import Limits, Refusal, is_ordinary, screen
+from balance_ingest.domain.screening import Limits, Noted, Refusal, is_ordinary, screen
+from balance_ingest.domain.screening_telemetry import listen
+from balance_ingest.domain.telemetry import Telemetry
+from balance_ingest.domain.wording_telemetry import fast_clock
 
 ChannelKey = tuple[str, int]
 """(module id, channel number)."""
@@ -29,6 +33,9 @@ class Harvest:
     refusals: Sequence[Refusal]
     received: int
     """The newest receipt among the packets."""
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    noted: Sequence[Noted] = ()
+    """What was found of evidence that counts all the same."""
 
     def days(self, calendar: Days) -> frozenset[int]:
         """The days that any evidence lies in."""
@@ -40,10 +47,13 @@ def harvest(packets: Iterable[Packet], days: Days, limits: Limits) -> Harvest:
     """Screen and cut all elements of some packets, and join what they say about the same thing."""
     basket = _Basket(days)
     refusals: list[Refusal] = []
+    noted: list[Noted] = []
+    telemetry = Telemetry()
     received = 0
     for packet in packets:
         received = max(received, packet.received)
-        elements: list[Element] = list(packet.registers)
+        refusals.extend(listen(telemetry, packet, limits))
+        elements: list[Element] = [*packet.registers, *packet.measurements]
         for archive in packet.archives:
             if is_ordinary(archive, packet.received, days, limits):
                 basket.add_whole_day(archive, packet.sequence)
@@ -53,11 +63,18 @@ def harvest(packets: Iterable[Packet], days: Days, limits: Limits) -> Harvest:
             refusal = screen(element, packet, days, limits)
             if refusal:
                 refusals.append(refusal)
-            elif isinstance(element, Archive):
+                continue
+            if not isinstance(element, Registers) and element.end > packet.received + limits.drift_s:
+                noted.append(Noted(fast_clock(element, packet, limits.drift_s), packet.sequence))
+            if isinstance(element, Archive):
                 basket.add_archive(element, packet.sequence)
-            else:
+            elif isinstance(element, Registers):
                 basket.add_registers(element, packet.sequence)
-    return Harvest(list(basket.channels), basket.blocks(), basket.points(), refusals, received)
+            else:
+                for archive in archives_of(element):
+                    basket.add_archive(archive, packet.sequence)
+    channels, blocks, points = list(basket.channels), basket.blocks(), basket.points()
+    return Harvest(channels, blocks, points, refusals, received, telemetry, noted)
 
 
 @dataclass(slots=True)

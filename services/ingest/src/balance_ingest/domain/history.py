@@ -10,6 +10,8 @@ from itertools import pairwise
 
 from balance_kernel.quantity import Resource
 
+from balance_ingest.domain.sensor_kinds import SENSED, SensorKind, kind_of
+
 FOREVER = 2**62
 """End of a fitting that stands."""
 
@@ -47,6 +49,15 @@ class Fitting:
     number: int
     fitted: int
     removed: int
+    minima_id: int | None = None
+    maxima_id: int | None = None
+    """Channels of the minima and maxima of a sensor (docs/domain.md §2.6)."""
+
+    @property
+    def channel_ids(self) -> Sequence[int]:
+        """Every channel whose evidence its readings are made of."""
+        beside = (self.minima_id, self.maxima_id)
+        return [self.channel_id, *(channel for channel in beside if channel is not None)]
 
     def contains(self, start: int, end: int) -> bool:
         """Whether it holds the whole span."""
@@ -70,6 +81,20 @@ class UsagePoint:
     fittings: tuple[Fitting, ...] = ()
     related: frozenset[int] = field(default=frozenset(), compare=False)
     """Every channel that any version of its history named, so that what a correction left behind is found."""
+    sensor_kind: str | None = None
+    """Kind of sensor, as the register says it."""
+    kind: SensorKind | None = None
+    """What the table says of its kind; None for meters and for a kind that it does not have."""
+
+    @property
+    def is_sensed(self) -> bool:
+        """Whether a sensor reads it, and not a meter (docs/domain.md §3.14)."""
+        return self.resource in SENSED
+
+    @cached_property
+    def channel_ids(self) -> Sequence[int]:
+        """Every channel whose evidence its readings are made of, in order."""
+        return sorted({channel for fitting in self.fittings for channel in fitting.channel_ids})
 
     @cached_property
     def _fitted(self) -> Sequence[int]:
@@ -109,7 +134,7 @@ def changed_spans(old: UsagePoint | None, new: UsagePoint) -> Iterator[Span]:
     them.
     """
     histories = [old, new] if old else [new]
-    if old and old.resource != new.resource:
+    if old and _sensed(old) != _sensed(new):
         yield (-FOREVER, FOREVER)
     edges = sorted({edge for history in histories for edge in _edges(history)} | {-FOREVER, FOREVER})
     for start, end in pairwise(edges):
@@ -117,6 +142,10 @@ def changed_spans(old: UsagePoint | None, new: UsagePoint) -> Iterator[Span]:
             yield (start, end)
     for instant, *_ in set(_joints(old) if old else ()) ^ set(_joints(new)):
         yield (int(instant or 0), int(instant or 0))
+
+
+def _sensed(history: UsagePoint) -> tuple[Resource, str | None]:
+    return history.resource, kind_of(history.resource, history.sensor_kind)
 
 
 def _edges(history: UsagePoint) -> Iterator[int]:

@@ -13,6 +13,10 @@ ARCHIVED_RANK = 1 << 62
 
 MAX_SEQUENCE = (1 << 62) - 1
 MAX_ID_LENGTH = 64
+TOLD_A_DAY = 8
+"""Events or states that take about the work of one channel-day."""
+CHANNELS = 16
+"""Channels of a module: 0 is its thermometer."""
 
 
 class Archive(NamedTuple):
@@ -63,8 +67,13 @@ class Measurements(NamedTuple):
     missing: Sequence[int] = ()
     sensor_kind: str | None = None
 
+    @property
+    def end(self) -> int:
+        """Where its last interval ends."""
+        return self.start + self.step * len(self.averages)
 
-Element = Archive | Registers
+
+Element = Archive | Registers | Measurements
 
 
 class ModuleEvent(NamedTuple):
@@ -130,7 +139,8 @@ class Packet:
         """About how many channel-days it holds, values of absurd steps counted like the finest ones."""
         days = sum(1 + len(a.values) * max(a.step, 900) // 86_400 for a in self.archives)
         days += sum(1 + len(m.averages) * max(m.step, 900) // 86_400 for m in self.measurements)
-        return max(1, days + sum(1 + len(r.values) // 24 for r in self.registers))
+        days += sum(1 + len(r.values) // 24 for r in self.registers)
+        return max(1, days + (len(self.events) + len(self.states)) // TOLD_A_DAY)
 
 
 def is_id(text: str) -> bool:

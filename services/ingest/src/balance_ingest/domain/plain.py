@@ -14,14 +14,16 @@ import numpy as np
 from balance_ingest.domain.days import HOUR_S, Ints
 from balance_ingest.domain.evidence import Block
 from balance_ingest.domain.join import Bools
+from balance_ingest.domain.sensor_kinds import SENSED
 
 NOBODY = -1
+_SENSED = [resource.code for resource in SENSED]
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """By channel: the one usage point it reads (or NOBODY) and the span [start, end) with one meter; all
-    int64[n].
+    """By channel: the one usage point it reads (or NOBODY), the span [start, end) with one meter, and the
+    range of a sensor's means; all int64[n].
     """
 
     point: Ints
@@ -32,6 +34,8 @@ class Windows:
     number: Ints
     resource: Ints
     tolerance: Ints
+    least: Ints
+    greatest: Ints
 
     def at(self, index: Bools) -> Windows:
         """Some of them."""
@@ -44,6 +48,8 @@ class Windows:
             self.number[index],
             self.resource[index],
             self.tolerance[index],
+            self.least[index],
+            self.greatest[index],
         )
 
 
@@ -79,13 +85,15 @@ def plain_days(block: Block, windows: Windows, before: Ints, after: Ints) -> tup
     parts = HOUR_S // block.shape.step
     counts = block.slots.low
     totals = counts.reshape(len(block), hours, parts).sum(axis=2)
-    meter = windows.number > 0
+    meter = (windows.number > 0) & ~np.isin(windows.resource, _SENSED)
     scaled = totals * windows.weight[:, None]
     values = np.where(meter[:, None], scaled, (2 * totals + parts) // (2 * parts))
     end = block.day + hours * HOUR_S
     fitted = (windows.point != NOBODY) & (windows.start <= block.day) & (end <= windows.end)
     counted = (counts >= 0).all(axis=1) & (values <= (windows.q_max + windows.weight)[:, None]).all(axis=1)
-    plain = fitted & (~meter | (counted & _registers_agree(block, windows.tolerance, before, after)))
+    ranged = (values.min(axis=1) >= windows.least) & (values.max(axis=1) <= windows.greatest)
+    sound = counted & _registers_agree(block, windows.tolerance, before, after)
+    plain = fitted & np.where(meter, sound, ranged)
     return plain, PlainDays(windows.point[plain], block.day[plain], windows.resource[plain], values[plain])
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balance_ingest.domain import wording
+from balance_ingest.domain import sensors, wording
 from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
 from balance_ingest.domain.circumstances import ORDINARY, Circumstances
 from balance_ingest.domain.continuity import EdgeJump, edge_jumps
-from balance_ingest.domain.days import Days
+from balance_ingest.domain.days import Days, Ints
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.from_steps import fill_hours
 from balance_ingest.domain.history import Fitting, UsagePoint
@@ -66,7 +66,7 @@ def compute(
     runs: list[tuple[int, int]] = []
     for fitting in point.fittings:
         seen = evidence.get(fitting.channel_id, NO_EVIDENCE)
-        part = _Part(sheet, fitting, seen, calendar)
+        part = _Part(sheet, fitting, seen, calendar, evidence)
         findings.extend(part.findings())
         runs.extend(part.runs)
     readings = list(sheet.reading_days())
@@ -109,7 +109,16 @@ def _silence(
 class _Part:
     """What one fitting of a channel gives to a sheet."""
 
-    def __init__(self, sheet: Sheet, fitting: Fitting, evidence: ChannelEvidence, calendar: Days) -> None:
+    def __init__(
+        self,
+        sheet: Sheet,
+        fitting: Fitting,
+        evidence: ChannelEvidence,
+        calendar: Days,
+        beside: Mapping[int, ChannelEvidence],
+    ) -> None:
+        self._beside = beside
+        self._averaged = fitting.number == 0 or sheet.point.is_sensed
         self._sheet = sheet
         self._point = sheet.point
         self._fitting = fitting
@@ -123,7 +132,7 @@ class _Part:
         fitting, sheet = self._fitting, self._sheet
         if not (self._evidence.days or self._evidence.instants):
             return
-        steps = Steps([], []) if fitting.number == 0 else steps_of(self._point, fitting, self._evidence)
+        steps = Steps([], []) if self._averaged else steps_of(self._point, fitting, self._evidence)
         for day in sheet.days:
             end = self._calendar.end_of(day)
             if not fitting.overlaps(day, end):
@@ -135,7 +144,7 @@ class _Part:
                 yield from self._interval_day(day, end)
             else:
                 self._register_day(steps, day, end)
-        if fitting.number:
+        if not self._averaged:
             yield from self._steps_told(steps)
             yield from self._edges()
 
@@ -144,23 +153,32 @@ class _Part:
         hours = sheet.hours_in(day, end)
         counts = hours_from_intervals(self._evidence.days[day].steps, hours.stop - hours.start)
         mine = sheet.read_by(fitting, hours)
-        thermometer = fitting.number == 0
         weight = sheet.by_meter(hours, "weight")
-        values = hour_values(counts, weight, thermometer)
+        values = hour_values(counts, weight, self._averaged)
         here = mine & counts.there
         sheet.value[hours] = np.where(here, values, sheet.value[hours])
         sheet.quality[hours] = np.where(here, VALID, sheet.quality[hours])
         faults = {"conflict": counts.conflict & here}
-        if not thermometer:
+        if self._averaged:
+            faults["range"] = sensors.out_of_range(self._point, values) & here & ~counts.conflict
+            if fitting.minima_id is not None or fitting.maxima_id is not None:
+                sheet.put_extremes(hours, here, *sensors.extremes(fitting, self._beside, day, counts.parts))
+        else:
             faults["negative"] = counts.negative & here
             faults["high"] = high(values, weight, sheet.by_meter(hours, "q_max")) & here & ~counts.conflict
         for kind, flags in faults.items():
             sheet.suspect[hours] |= flags
             for first, after in stretches(flags):
                 shown = slice(hours.start + first, hours.start + after)
-                yield wording.hours_fault(kind, sheet, fitting, shown, values[first:after])
-        if not thermometer:
+                yield self._told(kind, shown, values[first:after])
+        if not self._averaged:
             yield from self._sums(day, hours)
+
+    def _told(self, fault: str, hours: slice, values: Ints) -> Finding:
+        sheet, point, fitting = self._sheet, self._point, self._fitting
+        if fault == "range" and point.kind:
+            return sensors.range_fault(point, fitting, point.kind, int(sheet.hour[hours][0]), values)
+        return wording.hours_fault(fault, sheet, fitting, hours, values)
 
     def _sums(self, day: int, hours: slice) -> Iterator[Finding]:
         for fault in sum_check(self._point, self._evidence, day, hours.stop - hours.start):

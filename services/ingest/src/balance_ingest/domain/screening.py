@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days
@@ -16,7 +16,18 @@ from balance_ingest.domain.findings import (
     Severity,
     instant_text,
 )
-from balance_ingest.domain.packets import MAX_ID_LENGTH, Archive, Element, Packet, Registers, is_id
+from balance_ingest.domain.measuring import archives_of, extremes_fault
+from balance_ingest.domain.packets import (
+    MAX_ID_LENGTH,
+    Archive,
+    Element,
+    Measurements,
+    ModuleEvent,
+    ModuleState,
+    Packet,
+    Registers,
+    is_id,
+)
 
 STEPS = (900, 1800, 3600)
 MAX_VALUES = 3000
@@ -27,10 +38,13 @@ _INT4 = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What of time is believed: `future_s` after receipt, `horizon_days` before it."""
+    """What of time is believed: `future_s` after receipt, `horizon_days` before it; what ends later than
+    `drift_s` after it is believed, and found (docs/domain.md §3.13.4).
+    """
 
     future_s: int = 3600
     horizon_days: int = 1100
+    drift_s: int = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,15 @@ class Refusal:
     """A refused element with its finding. Of two about the same, the one of the greater sequence is kept."""
 
     finding: Finding
-    element: Element
+    element: Element | ModuleEvent | ModuleState
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A finding about an element that counts all the same; kept as that of a refusal is."""
+
+    finding: Finding
     sequence: int
 
 
@@ -57,11 +79,11 @@ def screen(element: Element, packet: Packet, days: Days, limits: Limits) -> Refu
     if verdict is None:
         return None
     rule, expected, found, advice = verdict
-    what = "An archive" if isinstance(element, Archive) else "A list of registers"
+    what, about = _WORDS[type(element)]
     module = element.module_id[:MAX_ID_LENGTH]
     finding = Finding(
         rule=rule,
-        about="archive" if isinstance(element, Archive) else "registers",
+        about=about,
         severity=Severity.ERROR,
         start=element.start,
         end=max(element.start, spoken[1] if spoken else element.start),
@@ -77,8 +99,8 @@ def screen(element: Element, packet: Packet, days: Days, limits: Limits) -> Refu
 
 
 def is_ordinary(archive: Archive, received: int, days: Days, limits: Limits) -> bool:
-    """Whether an archive is one whole day that no rule can refuse: `screen` in short, for nearly all there
-    are.
+    """Whether an archive is one whole day of which no rule of screening can say anything: `screen` in short,
+    for nearly all there are.
     """
     module_id, channel, rank, start, step, values, missing, *registers = archive
     hours = days.hours_by_start.get(start)
@@ -91,7 +113,7 @@ def is_ordinary(archive: Archive, received: int, days: Days, limits: Limits) -> 
         and 1 <= channel <= 15
         and is_id(module_id)
         and received - limits.horizon_days * DAY_S <= start
-        and start + hours * HOUR_S <= received + limits.future_s
+        and start + hours * HOUR_S <= received + min(limits.future_s, limits.drift_s)
         and min(values) >= -_INT4
         and max(values) < _INT4
         and all(register is None or 0 <= register <= MAX_REGISTER for register in registers)
@@ -100,11 +122,12 @@ def is_ordinary(archive: Archive, received: int, days: Days, limits: Limits) -> 
 
 def _span(element: Element) -> tuple[int, int] | None:
     """From where to where it speaks; None for one that says nothing."""
-    if isinstance(element, Archive):
-        return (element.start, element.end) if element.values else None
-    if not element.offsets:
-        return None
-    return element.start + min(element.offsets), element.start + max(element.offsets)
+    if isinstance(element, Registers):
+        if not element.offsets:
+            return None
+        return element.start + min(element.offsets), element.start + max(element.offsets)
+    spoken = element.values if isinstance(element, Archive) else element.averages
+    return (element.start, element.end) if spoken else None
 
 
 def future_time(span: tuple[int, int] | None, received: int, limits: Limits) -> Verdict:
@@ -134,8 +157,7 @@ def stale_time(span: tuple[int, int] | None, received: int, limits: Limits) -> V
 
 def absurd_value(element: Element, days: Days) -> Verdict:
     """`vee.absurd_value`: its numbers cannot be a device's (docs/domain.md §2.5)."""
-    checks = _ARCHIVE_CHECKS if isinstance(element, Archive) else _REGISTER_CHECKS
-    for check in checks:
+    for check in _CHECKS[type(element)]:
         fault = check(element, days)
         if fault:
             return (ABSURD_VALUE, *fault, "check the firmware of the module and the decoding at the edge")
@@ -164,7 +186,7 @@ def _step(element: Archive, days: Days) -> Fault:
     return (f"a start on a step of {element.step} s", f"one {late} s after it") if late else None
 
 
-def _size(element: Element, _: Days) -> Fault:
+def _size(element: Archive | Registers, _: Days) -> Fault:
     count = len(element.values)
     return None if 0 < count <= MAX_VALUES else (f"1 to {MAX_VALUES} values", f"{count}")
 
@@ -209,13 +231,27 @@ def _registers(element: Registers, _: Days) -> Fault:
     return (f"registers from 0 to {MAX_REGISTER} pulses", f"{wrong[0]}") if wrong else None
 
 
-_ARCHIVE_CHECKS: tuple[Callable[..., Fault], ...] = (
-    _identity,
-    _kind,
-    _size,
-    _step,
-    _missing,
-    _counts,
-    _edge_registers,
-)
-_REGISTER_CHECKS: tuple[Callable[..., Fault], ...] = (_identity, _size, _offsets, _registers)
+def _averages(element: Measurements, days: Days) -> Fault:
+    archive = next(archives_of(element))
+    return next((fault for check in _INTERVALS if (fault := check(archive, days))), None)
+
+
+def _extremes(element: Measurements, days: Days) -> Fault:
+    _, *kept = (archive for archive in archives_of(element))
+    faults = (_counts(archive, days) for archive in kept if archive.values)
+    return extremes_fault(element) or next((fault for fault in faults if fault), None)
+
+
+_Checks = tuple[Callable[..., Fault], ...]
+_INTERVALS: _Checks = (_identity, _kind, _size, _step, _missing, _counts)
+_CHECKS: Mapping[type[Element], _Checks] = {
+    Archive: (*_INTERVALS, _edge_registers),
+    Registers: (_identity, _size, _offsets, _registers),
+    Measurements: (_averages, _extremes),
+}
+_WORDS: Mapping[type[Element], tuple[str, str]] = {
+    Archive: ("An archive", "archive"),
+    Registers: ("A list of registers", "registers"),
+    Measurements: ("A run of measurements", "measurements"),
+}
+"""What an element is called in its finding, and what the finding is about."""

@@ -20,6 +20,8 @@ ESTIMATED = Quality.ESTIMATED.code
 EDITED = Quality.EDITED.code
 SUSPECT = Quality.SUSPECT.code
 MISSING = Quality.MISSING.code
+NOTHING = -(2**62)
+"""Stands for no least or greatest value; evidence of an interval has 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,9 @@ class ReadingDay:
     day: int
     values: Sequence[int | None]
     qualities: Sequence[int]
+    minima: Sequence[int | None] = ()
+    maxima: Sequence[int | None] = ()
+    """Least and greatest value of each VALID hour, of a sensor that keeps them; else empty."""
 
 
 class Sheet:
@@ -50,6 +55,7 @@ class Sheet:
         self.value = np.zeros(hours, np.int64)
         self.quality = np.full(hours, MISSING, np.int16)
         self.suspect = np.zeros(hours, bool)
+        self._extremes: tuple[Ints, Ints] | None = None
 
     def _meters(self) -> Ints:
         found = np.full(len(self.hour), -1, np.int64)
@@ -81,6 +87,23 @@ class Sheet:
         found: Ints = numbers[self.meter[hours]]
         return found
 
+    def put_extremes(self, hours: slice, mine: Bools, least: Ints, greatest: Ints) -> None:
+        """Take the least and greatest values of `mine` among some hours, NOTHING where there is none."""
+        if self._extremes is None:
+            none = np.full(len(self.hour), NOTHING, np.int64)
+            self._extremes = none, none.copy()
+        for held, told in zip(self._extremes, (least, greatest), strict=True):
+            held[hours] = np.where(mine, told, held[hours])
+
+    def _extremes_of(self, hours: slice, qualities: Sequence[int]) -> Iterator[Sequence[int | None]]:
+        """Minima and maxima of a day's VALID hours; empty when there is none."""
+        for held in self._extremes or ():
+            told = [
+                value if quality == VALID and value != NOTHING else None
+                for value, quality in zip(held[hours].tolist(), qualities, strict=True)
+            ]
+            yield told if any(value is not None for value in told) else ()
+
     @property
     def covered(self) -> Bools:
         """Hours with a channel and a meter."""
@@ -104,6 +127,7 @@ class Sheet:
                     day,
                     [v if q in (VALID, ESTIMATED) else None for v, q in zip(values, qualities, strict=True)],
                     qualities,
+                    *self._extremes_of(hours, qualities),
                 )
 
 

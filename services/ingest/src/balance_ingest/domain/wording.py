@@ -20,6 +20,7 @@ _UNIT_TEXT = {
     Unit.MILLILITRE: "mL",
     Unit.WATT_HOUR: "Wh",
     Unit.MILLIDEGREE_CELSIUS: "m°C",
+    Unit.THOUSANDTH: "thousandths",
     Unit.UNSPECIFIED: "units",
 }
 _FALLS = {

@@ -15,6 +15,7 @@ WHERE NOT EXISTS (
 )
 ORDER BY g.module_id, g.channel
 ON CONFLICT (module_id, channel) DO NOTHING
+RETURNING channel_id, channel
 
 -- name: numbers_of_channels
 SELECT c.module_id, c.channel, c.channel_id
@@ -54,11 +55,16 @@ WHERE channel_id = ANY (%(channels)s::int[]) AND evidence_from IS NOT NULL
 SELECT generation, usage_point FROM ingest.usage_points WHERE generation > %(generation)s ORDER BY generation
 
 -- name: usage_points_of_channels
-SELECT u.usage_point, u.usage_point_id, u.resource, u.meters, u.fittings, r.related
+SELECT u.usage_point, u.usage_point_id, u.resource, u.meters, u.fittings, r.related, u.sensor_kind, to_jsonb(k), r.beside
 FROM ingest.usage_points u
+LEFT JOIN ingest.sensor_kinds k ON k.code = CASE u.resource WHEN 6 THEN coalesce(u.sensor_kind, '01') WHEN 7 THEN u.sensor_kind END
 JOIN LATERAL (
-    SELECT array_agg(channel_id ORDER BY channel_id) AS related
-    FROM ingest.related_channels WHERE usage_point = u.usage_point
+    SELECT
+        array_agg(c.channel_id ORDER BY c.channel_id) AS related,
+        jsonb_agg(jsonb_build_array(c.module_id, c.channel, c.channel_id)) FILTER (WHERE c.channel >= 16) AS beside
+    FROM ingest.related_channels rc
+    JOIN ingest.channels c USING (channel_id)
+    WHERE rc.usage_point = u.usage_point
 ) r ON true
 WHERE u.usage_point IN (
     SELECT usage_point FROM ingest.related_channels WHERE channel_id = ANY (%(channels)s::int[])
@@ -145,14 +151,16 @@ WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
 
 -- name: make_incoming_readings
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_readings (
-    usage_point int, day_start bigint, resource int, "values" bigint[], qualities smallint[], greatest bigint
+    usage_point int, day_start bigint, resource int, "values" bigint[], qualities smallint[], greatest bigint,
+    minima bigint[], maxima bigint[], sensor_kind text
 ) ON COMMIT DELETE ROWS
 
 -- name: upsert_readings
 INSERT INTO ingest.reading_days AS t (
-    usage_point, day_start, resource, algorithm_version, "values", qualities, greatest
+    usage_point, day_start, resource, algorithm_version, "values", qualities, greatest, minima, maxima, sensor_kind
 )
-SELECT usage_point, to_timestamp(day_start), resource, %(algorithm)s, "values", qualities, greatest
+SELECT
+    usage_point, to_timestamp(day_start), resource, %(algorithm)s, "values", qualities, greatest, minima, maxima, sensor_kind
 FROM incoming_readings
 ORDER BY day_start, usage_point
 ON CONFLICT (day_start, usage_point) DO UPDATE SET
@@ -161,9 +169,14 @@ ON CONFLICT (day_start, usage_point) DO UPDATE SET
     algorithm_version = EXCLUDED.algorithm_version,
     "values" = EXCLUDED."values",
     qualities = EXCLUDED.qualities,
-    greatest = EXCLUDED.greatest
+    greatest = EXCLUDED.greatest,
+    minima = EXCLUDED.minima,
+    maxima = EXCLUDED.maxima,
+    sensor_kind = EXCLUDED.sensor_kind
 WHERE t.algorithm_version <= EXCLUDED.algorithm_version
-    AND (t."values", t.qualities, t.resource) IS DISTINCT FROM (EXCLUDED."values", EXCLUDED.qualities, EXCLUDED.resource)
+    AND (t."values", t.qualities, t.resource, t.minima, t.maxima, t.sensor_kind)
+    IS DISTINCT FROM
+    (EXCLUDED."values", EXCLUDED.qualities, EXCLUDED.resource, EXCLUDED.minima, EXCLUDED.maxima, EXCLUDED.sensor_kind)
 RETURNING usage_point, extract(epoch FROM day_start)::bigint
 
 -- name: open_findings
@@ -258,17 +271,18 @@ WHERE e.day_start = ANY (%(week)s)
     )
 
 -- name: lock_usage_points
-SELECT usage_point, usage_point_id, version, resource, meters, fittings FROM ingest.usage_points
+SELECT usage_point, usage_point_id, version, resource, meters, fittings, sensor_kind FROM ingest.usage_points
 WHERE usage_point_id = ANY (%(ids)s)
 
 -- name: upsert_usage_point
-INSERT INTO ingest.usage_points AS t (usage_point_id, version, resource, meters, fittings)
-VALUES (%(id)s, %(version)s, %(resource)s, %(meters)s, %(fittings)s)
+INSERT INTO ingest.usage_points AS t (usage_point_id, version, resource, meters, fittings, sensor_kind)
+VALUES (%(id)s, %(version)s, %(resource)s, %(meters)s, %(fittings)s, %(sensor_kind)s)
 ON CONFLICT (usage_point_id) DO UPDATE SET
     version = EXCLUDED.version,
     resource = EXCLUDED.resource,
     meters = EXCLUDED.meters,
     fittings = EXCLUDED.fittings,
+    sensor_kind = EXCLUDED.sensor_kind,
     generation = nextval('ingest.asset_generations')
 RETURNING usage_point
 
@@ -276,6 +290,39 @@ RETURNING usage_point
 INSERT INTO ingest.related_channels (channel_id, usage_point)
 SELECT channel_id, %(point)s FROM unnest(%(channels)s::int[]) AS g (channel_id)
 ON CONFLICT DO NOTHING
+
+-- name: relate_extremes
+-- Channels of minima and maxima go with the channel of their averages.
+INSERT INTO ingest.related_channels (channel_id, usage_point)
+SELECT s.channel_id, r.usage_point
+FROM ingest.channels s
+JOIN ingest.channels c ON c.module_id = s.module_id AND c.channel = s.channel %% 16
+JOIN ingest.related_channels r ON r.channel_id = c.channel_id
+WHERE s.channel >= 16 AND (s.channel_id = ANY (%(channels)s::int[]) OR r.usage_point = ANY (%(points)s::int[]))
+ON CONFLICT DO NOTHING
+RETURNING usage_point
+
+-- name: renew_usage_points
+UPDATE ingest.usage_points SET generation = nextval('ingest.asset_generations')
+WHERE usage_point = ANY (%(points)s::int[])
+
+-- name: sensor_kinds
+SELECT to_jsonb(k) FROM ingest.sensor_kinds k
+
+-- name: forget_sensor_kinds
+DELETE FROM ingest.sensor_kinds
+
+-- name: keep_sensor_kinds
+INSERT INTO ingest.sensor_kinds
+SELECT * FROM jsonb_populate_recordset(NULL::ingest.sensor_kinds, %(kinds)s)
+
+-- name: usage_points_of_kinds
+SELECT usage_point, usage_point_id, resource, meters, fittings, NULL, sensor_kind FROM ingest.usage_points
+WHERE CASE resource WHEN 6 THEN coalesce(sensor_kind, '01') WHEN 7 THEN sensor_kind END = ANY (%(codes)s)
+
+-- name: findings_of_kinds
+SELECT finding_id FROM ingest.findings
+WHERE open AND rule = 'vee.unknown_sensor_kind' AND usage_point_id = ANY (%(names)s)
 
 -- name: current_plain_readings
 -- Meters with all hours VALID; current_readings has the others. 5: the last resource that is no sensor's.
@@ -291,7 +338,7 @@ GROUP BY r.algorithm_version, cardinality(r."values")
 -- name: current_readings
 SELECT
     u.usage_point_id, r.resource, extract(epoch FROM r.day_start)::bigint, r.version, r."values", r.qualities,
-    r.algorithm_version
+    r.minima, r.maxima, r.sensor_kind, r.algorithm_version
 FROM ingest.reading_days r
 JOIN ingest.usage_points u USING (usage_point)
 WHERE r.day_start = %(day)s AND r.usage_point = ANY (%(points)s::int[])
@@ -416,3 +463,216 @@ SELECT c.channel_id, p.valid_from, p.valid_until, p.allowance_days
 FROM ingest.channels c
 JOIN ingest.packet_plans p ON p.module_id = c.module_id
 WHERE c.channel_id = ANY (%(channels)s::int[]) AND p.allowance_days > 0
+
+-- name: lock_channel_numbers_shared
+-- Nobody numbers channels meanwhile: whoever asks for all channels of a module is told all.
+SELECT pg_advisory_xact_lock_shared(hashtext('ingest.channels'))
+
+-- name: lock_channel_numbers_exclusive
+SELECT pg_advisory_xact_lock(hashtext('ingest.channels'))
+
+-- name: channels_of_modules
+SELECT module_id, channel, channel_id FROM ingest.channels WHERE module_id = ANY (%(modules)s::text[])
+
+-- name: doubt_new_channels
+UPDATE ingest.channels c SET doubted = true
+WHERE NOT c.doubted AND c.module_id = ANY (%(modules)s::text[]) AND (
+    EXISTS (
+        SELECT FROM ingest.module_events e
+        WHERE e.module_id = c.module_id AND e.kind IN ('SHORT_CIRCUIT', 'OPEN_CIRCUIT', 'NO_SENSOR', 'MAGNET')
+    ) OR EXISTS (SELECT FROM ingest.odd_clocks o WHERE o.module_id = c.module_id)
+)
+
+-- name: doubt_channels
+UPDATE ingest.channels SET doubted = true WHERE NOT doubted AND module_id = ANY (%(modules)s::text[])
+
+-- name: make_incoming_telemetry
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_events (
+    event_id uuid, module_id text, channel smallint, kind text, phase text, occurred_s bigint, value bigint,
+    command_id text, concentrator_id text, received_s bigint
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_states (
+    module_id text, observed_s bigint, received_s bigint, sequence bigint, clock_s bigint, clock_offset_s bigint,
+    battery_mv smallint, signal_dbm smallint, concentrator_id text, packet_mode text, firmware text, relay_path text[]
+) ON COMMIT DELETE ROWS;
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_sessions (
+    concentrator_id text, packet_id text, received_s bigint, sequence bigint, sent_s bigint, clock_offset_s bigint,
+    backlog_from_s bigint, supply_mv int, backlog_packets int, modules int, signal_dbm smallint, lane smallint, power text
+) ON COMMIT DELETE ROWS
+
+-- name: upsert_events
+-- Gives those that are new; one that was received earlier than it seemed is no news.
+WITH told AS (
+    INSERT INTO ingest.module_events AS t (
+        event_id, module_id, channel, kind, phase, occurred_at, value, command_id, concentrator_id, received_at
+    )
+    SELECT
+        event_id, module_id, channel, kind, phase, to_timestamp(occurred_s), value, command_id, concentrator_id,
+        to_timestamp(received_s)
+    FROM incoming_events ORDER BY event_id
+    ON CONFLICT (event_id) DO UPDATE SET received_at = EXCLUDED.received_at, concentrator_id = EXCLUDED.concentrator_id
+    WHERE (EXCLUDED.received_at, EXCLUDED.concentrator_id) < (t.received_at, t.concentrator_id)
+    RETURNING event_id, xmax = 0 AS is_new
+)
+SELECT event_id FROM told WHERE is_new
+
+-- name: upsert_states
+-- Gives the rows that changed: (module, observed, what its clock showed, offset).
+INSERT INTO ingest.module_states AS t (
+    module_id, observed_at, received_at, sequence, module_clock_at, clock_offset_s, battery_mv, signal_dbm,
+    concentrator_id, packet_mode, firmware, relay_path
+)
+SELECT
+    module_id, to_timestamp(observed_s), to_timestamp(received_s), sequence, to_timestamp(clock_s), clock_offset_s,
+    battery_mv, signal_dbm, concentrator_id, packet_mode, firmware, relay_path
+FROM incoming_states ORDER BY module_id, observed_s
+ON CONFLICT (module_id, observed_at) DO UPDATE SET
+    received_at = EXCLUDED.received_at,
+    sequence = EXCLUDED.sequence,
+    module_clock_at = EXCLUDED.module_clock_at,
+    clock_offset_s = EXCLUDED.clock_offset_s,
+    battery_mv = EXCLUDED.battery_mv,
+    signal_dbm = EXCLUDED.signal_dbm,
+    concentrator_id = EXCLUDED.concentrator_id,
+    packet_mode = EXCLUDED.packet_mode,
+    firmware = EXCLUDED.firmware,
+    relay_path = EXCLUDED.relay_path
+WHERE (
+    EXCLUDED.sequence,
+    coalesce(EXCLUDED.module_clock_at, '-infinity'), coalesce(EXCLUDED.battery_mv, -1),
+    coalesce(EXCLUDED.signal_dbm, -1000), EXCLUDED.firmware IS NOT NULL, coalesce(EXCLUDED.firmware, ''),
+    EXCLUDED.packet_mode, coalesce(EXCLUDED.relay_path, '{}'), coalesce(EXCLUDED.clock_offset_s, 0),
+    t.received_at, EXCLUDED.concentrator_id
+) > (
+    t.sequence,
+    coalesce(t.module_clock_at, '-infinity'), coalesce(t.battery_mv, -1),
+    coalesce(t.signal_dbm, -1000), t.firmware IS NOT NULL, coalesce(t.firmware, ''),
+    t.packet_mode, coalesce(t.relay_path, '{}'), coalesce(t.clock_offset_s, 0),
+    EXCLUDED.received_at, t.concentrator_id
+)
+RETURNING
+    module_id, extract(epoch FROM observed_at)::bigint, extract(epoch FROM module_clock_at)::bigint, clock_offset_s
+
+-- name: upsert_latest_states
+-- Rows of module_states just written, each the one that counts of its instant.
+INSERT INTO ingest.latest_module_states AS t (
+    module_id, observed_at, received_at, sequence, module_clock_at, clock_offset_s, battery_mv, signal_dbm,
+    concentrator_id, packet_mode, firmware, relay_path
+)
+SELECT
+    s.module_id, s.observed_at, s.received_at, s.sequence, s.module_clock_at, s.clock_offset_s, s.battery_mv,
+    s.signal_dbm, s.concentrator_id, s.packet_mode, s.firmware, s.relay_path
+FROM unnest(%(modules)s::text[], %(observed)s::bigint[]) AS g (module_id, observed_s)
+JOIN ingest.module_states s ON s.module_id = g.module_id AND s.observed_at = to_timestamp(g.observed_s)
+WHERE s.observed_at BETWEEN to_timestamp(%(first)s) AND to_timestamp(%(last)s)
+ORDER BY s.module_id
+ON CONFLICT (module_id) DO UPDATE SET
+    version = t.version + 1,
+    observed_at = EXCLUDED.observed_at,
+    received_at = EXCLUDED.received_at,
+    sequence = EXCLUDED.sequence,
+    module_clock_at = EXCLUDED.module_clock_at,
+    clock_offset_s = EXCLUDED.clock_offset_s,
+    battery_mv = EXCLUDED.battery_mv,
+    signal_dbm = EXCLUDED.signal_dbm,
+    concentrator_id = EXCLUDED.concentrator_id,
+    packet_mode = EXCLUDED.packet_mode,
+    firmware = EXCLUDED.firmware,
+    relay_path = EXCLUDED.relay_path
+WHERE EXCLUDED.observed_at >= t.observed_at
+RETURNING module_id
+
+-- name: upsert_sessions
+-- Gives the packets that are new.
+WITH told AS (
+    INSERT INTO ingest.sessions AS t (
+        concentrator_id, packet_id, received_at, sequence, sent_at, clock_offset_s, backlog_from_at, supply_mv,
+        backlog_packets, modules, signal_dbm, lane, power
+    )
+    SELECT
+        concentrator_id, packet_id, to_timestamp(received_s), sequence, to_timestamp(sent_s), clock_offset_s,
+        to_timestamp(backlog_from_s), supply_mv, backlog_packets, modules, signal_dbm, lane, power
+    FROM incoming_sessions ORDER BY concentrator_id, packet_id
+    ON CONFLICT (concentrator_id, packet_id) DO UPDATE SET
+        received_at = EXCLUDED.received_at,
+        sequence = EXCLUDED.sequence,
+        sent_at = EXCLUDED.sent_at,
+        clock_offset_s = EXCLUDED.clock_offset_s,
+        backlog_from_at = EXCLUDED.backlog_from_at,
+        supply_mv = EXCLUDED.supply_mv,
+        backlog_packets = EXCLUDED.backlog_packets,
+        modules = EXCLUDED.modules,
+        signal_dbm = EXCLUDED.signal_dbm,
+        lane = EXCLUDED.lane,
+        power = EXCLUDED.power
+    WHERE (
+        EXCLUDED.received_at, EXCLUDED.sequence, EXCLUDED.sent_at, EXCLUDED.modules, EXCLUDED.power,
+        coalesce(EXCLUDED.supply_mv, -1), coalesce(EXCLUDED.signal_dbm, -1000), coalesce(EXCLUDED.backlog_packets, -1),
+        coalesce(EXCLUDED.backlog_from_at, '-infinity'), EXCLUDED.lane
+    ) < (
+        t.received_at, t.sequence, t.sent_at, t.modules, t.power,
+        coalesce(t.supply_mv, -1), coalesce(t.signal_dbm, -1000), coalesce(t.backlog_packets, -1),
+        coalesce(t.backlog_from_at, '-infinity'), t.lane
+    )
+    RETURNING concentrator_id, packet_id, xmax = 0 AS is_new
+)
+SELECT concentrator_id, packet_id FROM told WHERE is_new
+
+-- name: modules_with_odd_clocks
+SELECT DISTINCT module_id FROM ingest.odd_clocks WHERE module_id = ANY (%(modules)s::text[])
+
+-- name: odd_clocks_near
+SELECT module_id, extract(epoch FROM observed_at)::bigint, heard_s, clock_offset_s FROM ingest.odd_clocks
+WHERE module_id = ANY (%(modules)s::text[]) AND (
+    (heard_s >= %(start)s AND heard_s < %(end)s)
+    OR observed_at BETWEEN to_timestamp(%(first)s) AND to_timestamp(%(last)s)
+)
+
+-- name: odd_clocks_of_modules
+SELECT module_id, heard_s, clock_offset_s FROM ingest.odd_clocks
+WHERE module_id = ANY (%(modules)s::text[]) AND heard_s >= %(start)s AND heard_s < %(end)s
+
+-- name: put_odd_clocks
+INSERT INTO ingest.odd_clocks (module_id, observed_at, heard_s, clock_offset_s)
+SELECT module_id, to_timestamp(observed_s), heard_s, offset_s
+FROM unnest(%(modules)s::text[], %(observed)s::bigint[], %(heard)s::bigint[], %(offsets)s::bigint[])
+    AS g (module_id, observed_s, heard_s, offset_s)
+ORDER BY 1, 2
+ON CONFLICT (module_id, observed_at) DO UPDATE SET heard_s = EXCLUDED.heard_s, clock_offset_s = EXCLUDED.clock_offset_s
+
+-- name: drop_odd_clocks
+DELETE FROM ingest.odd_clocks o
+USING unnest(%(modules)s::text[], %(observed)s::bigint[]) AS g (module_id, observed_s)
+WHERE o.module_id = g.module_id AND o.observed_at = to_timestamp(g.observed_s)
+
+-- name: plain_clocks
+-- Observations that are not among the odd ones: their true instant is the observed one.
+SELECT module_id, extract(epoch FROM observed_at)::bigint, clock_offset_s FROM ingest.module_states
+WHERE module_id = ANY (%(modules)s::text[]) AND observed_at >= to_timestamp(%(start)s) AND observed_at < to_timestamp(%(end)s)
+    AND clock_offset_s BETWEEN -60 AND 60
+    AND extract(epoch FROM module_clock_at)::bigint - clock_offset_s = extract(epoch FROM observed_at)::bigint
+
+-- name: events_of_faults
+SELECT module_id, channel, kind, phase, extract(epoch FROM occurred_at)::bigint, event_id FROM ingest.module_events
+WHERE module_id = ANY (%(modules)s::text[]) AND kind IN ('SHORT_CIRCUIT', 'OPEN_CIRCUIT', 'NO_SENSOR', 'MAGNET')
+
+-- name: current_events
+SELECT
+    event_id, concentrator_id, extract(epoch FROM received_at)::bigint, module_id, channel, kind, phase,
+    extract(epoch FROM occurred_at)::bigint, value, command_id
+FROM ingest.module_events WHERE event_id = ANY (%(ids)s::uuid[])
+
+-- name: current_states
+SELECT
+    version, concentrator_id, extract(epoch FROM received_at)::bigint, module_id, extract(epoch FROM observed_at)::bigint,
+    extract(epoch FROM module_clock_at)::bigint, battery_mv, signal_dbm, firmware, packet_mode,
+    coalesce(relay_path, '{}'), clock_offset_s
+FROM ingest.latest_module_states WHERE module_id = ANY (%(modules)s::text[])
+
+-- name: current_sessions
+SELECT
+    s.concentrator_id, s.packet_id, s.sequence, extract(epoch FROM s.sent_at)::bigint,
+    extract(epoch FROM s.received_at)::bigint, s.power, s.supply_mv, s.signal_dbm, s.backlog_packets,
+    extract(epoch FROM s.backlog_from_at)::bigint, s.modules, s.clock_offset_s
+FROM unnest(%(concentrators)s::text[], %(packets)s::text[]) AS g (concentrator_id, packet_id)
+JOIN ingest.sessions s USING (concentrator_id, packet_id)
