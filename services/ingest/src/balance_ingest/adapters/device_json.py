@@ -144,7 +144,7 @@ def _record(schema: Any, value: Any, path: str) -> dict[str, Any]:
 def _array(items: Any, value: Any, path: str) -> list[Any]:
     if not isinstance(value, list):
         raise _wrong(path, "a list", value)
-    if items in _RANGES:  # nearly all there is
+    if isinstance(items, str) and items in _RANGES:  # nearly all there is
         least, most = -(1 << _RANGES[items]), (1 << _RANGES[items]) - 1
         if all(type(one) is int and least <= one <= most for one in value):
             return value
