@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from balance_simulator.field.faults import DAY_S, Fault, Faults
-from balance_simulator.field.layout import DIRECT_BATTERY, HOME, MODES, SOLAR, Floats, Layout
+from balance_simulator.field.layout import (
+    DIRECT,
+    DIRECT_BATTERY,
+    HOME,
+    INTRADAY_15,
+    INTRADAY_30,
+    INTRADAY_60,
+    MODES,
+    SOLAR,
+    Floats,
+    Layout,
+)
 from balance_simulator.field.plan import FieldPlan, stream_of
 
-YEAR_S = 365.25 * DAY_S
-BATTERY_TYPES = ("ER26500", "ER34615", "ER14505")
-BATTERY_SIZE = (1.0, 2.0, 0.3)
-LIFE_YEARS = {
-    "DAILY": 6.0,
-    "INTRADAY_60": 2.2,
-    "INTRADAY_30": 1.3,
-    "INTRADAY_15": 0.7,
-    "WEEKLY": 10.0,
-    "MONTHLY": 10.0,
+BATTERY_TYPES = ("ER26500", "ER34615")
+BATTERY_SIZE = (1.0, 2.0)
+LIFE_DAYS = {
+    "DAILY": 2_190,
+    "INTRADAY_60": 187,
+    "INTRADAY_30": 95,
+    "INTRADAY_15": 48,
+    "WEEKLY": 3_652,
+    "MONTHLY": 3_652,
 }
-"""Of an ER26500 by packet mode; other types by their size, none longer than LONGEST_YEARS."""
-LONGEST_YEARS = 10.0
+"""Of an ER26500 by packet mode (docs/batteries.md); the other by its size, none longer than LONGEST_DAYS."""
+LONGEST_DAYS = 3_652
 SPARE_S = 120 * DAY_S
 """Batteries that are not to die have so long left after the end."""
 FULL_MV, FALL_MV, FALL_DAYS = 3_620, 950, 9.0
@@ -35,7 +46,7 @@ SOLAR_DAYS_ALONE = (5, 7)
 def life_s(battery_type: str, mode: str) -> float:
     """Seconds a battery lasts."""
     size = BATTERY_SIZE[BATTERY_TYPES.index(battery_type)]
-    return min(LIFE_YEARS[mode] * size, LONGEST_YEARS) * YEAR_S
+    return min(LIFE_DAYS[mode] * size, LONGEST_DAYS) * DAY_S
 
 
 class Conditions:
@@ -49,7 +60,7 @@ class Conditions:
         modules = layout.modules
         count = len(modules.ids)
         self._plan, self._layout, self._skew, self._drift = plan, layout, skew_s, drift
-        kinds = rng.choice(3, count, p=[0.8, 0.1, 0.1])
+        kinds = rng.choice(2, count, p=[0.9, 0.1])
         self.battery_type = [BATTERY_TYPES[k] for k in kinds.tolist()]
         self.modes = [MODES[m] for m in modules.mode.tolist()]
         lives = np.array([life_s(t, m) for t, m in zip(self.battery_type, self.modes, strict=True)])
@@ -65,13 +76,20 @@ class Conditions:
             self._empty_s[fault.module] = fault.start_s
         self.low_s = {f.module: f.start_s - int(rng.integers(1, 5)) * DAY_S // 2 for f in dying}
         self._dbm = rng.normal(-80, 8, count).clip(-108, -50)
+        fed = (modules.kind == DIRECT) | np.isin(modules.mode, (INTRADAY_60, INTRADAY_30, INTRADAY_15))
+        fed[[f.module for f in dying]] = False
+        self._fed = fed.tolist()
         self._firmware = [str(f) for f in modules.firmware.tolist()]
         self._relays = self._relay_paths(rng)
         self._solar = {f.concentrator: f for f in faults.of("solar_dark")}
         self._gsm_dbm = rng.normal(-75, 9, len(layout.concentrators.ids)).clip(-99, -50)
 
     def batteries(self, module: int) -> list[tuple[str, int]]:
-        """(type, fitted at) of a module's batteries: one that would not outlast the span is renewed."""
+        """(type, fitted at) of a module's batteries: one that would not outlast the span is renewed. Modules
+        that send by the hour, and inputs of concentrators, are fed from elsewhere unless they are to die.
+        """
+        if self._fed[module]:
+            return []
         fitted, life = int(self.fitted_s[module]), int(self.lives_s[module])
         made = [(self.battery_type[module], fitted)]
         if self._empty_s[module] >= self._plan.end_s:
@@ -101,9 +119,7 @@ class Conditions:
                     "module_id": ids[m],
                     "observed_at": round((heard_s + ahead) * 1000),
                     "module_clock_at": round((heard_s + self.clock_offset(m, heard_s)) * 1000),
-                    "battery_mv": round(
-                        FULL_MV - m % 40 - FALL_MV * float(np.exp(-max(left, 0) / FALL_DAYS))
-                    ),
+                    "battery_mv": None if self._fed[m] else _millivolts(m, left),
                     "signal_dbm": round(self._dbm[m]) - (m + heard_s // DAY_S) % 5,
                     "firmware": self._firmware[m],
                     "packet_mode": self.modes[m],
@@ -144,6 +160,10 @@ class Conditions:
                 chosen = rng.choice(near, min(len(near), 1 + int(self._dbm[m] < WEAK_DBM - 6)), replace=False)
                 paths[m] = [modules.ids[c] for c in chosen.tolist()]
         return paths
+
+
+def _millivolts(module: int, days_left: float) -> int:
+    return round(FULL_MV - module % 40 - FALL_MV * math.exp(-max(days_left, 0) / FALL_DAYS))
 
 
 def silent_from(fault: Fault) -> int:

@@ -36,14 +36,29 @@ KINDS = {
     "02": SensorKind(0.0, 0.0, -140.0, True, weather=True),
     "03": SensorKind(40.0, 25.0, 60_000.0, True),
     "04": SensorKind(3.0, 2.0, 9_000.0, True),
-    "05": SensorKind(45.0, 6.0, 250.0, False),
-    "06": SensorKind(70.0, 12.0, 250.0, True),
+    "05T": SensorKind(21.0, 1.0, 180.0, False),
+    "05H": SensorKind(45.0, 6.0, 250.0, False),
+    "06T": SensorKind(12.0, 3.0, -140.0, True),
+    "06H": SensorKind(70.0, 12.0, 250.0, True),
     "07": SensorKind(0.5, 0.2, 90_000.0, False),
     "08": SensorKind(0.0, 0.0, 90_000.0, False),
+    "CO2": SensorKind(650.0, 180.0, 90_000.0, True),
+    "NOISE": SensorKind(45.0, 8.0, 900.0, True),
+    "MAINS_VOLTAGE": SensorKind(231.0, 5.0, 4_000.0, True),
+    "WATER_PRESSURE": SensorKind(380.0, 40.0, 9_000.0, True),
     "09": SensorKind(0.12, 0.02, 90_000.0, True),
 }
-"""Kinds of the D100FC by their code."""
-PAIRS = (("00", "02"), ("03", "04"), ("05", "06"), ("07", "08"), ("09", "01"))
+"""Kinds of the D100FC by their code, and some of the others."""
+PAIRS = (
+    ("00", "02"),
+    ("03", "04"),
+    ("05T", "05H"),
+    ("06T", "06H"),
+    ("CO2", "NOISE"),
+    ("07", "08"),
+    ("09", "01"),
+    ("MAINS_VOLTAGE", "WATER_PRESSURE"),
+)
 """The two sensors of successive loggers, on channels 1 and 2."""
 
 
