@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from balance_chassis.errors import BadRecord
+from balance_chassis.lanes import BACKLOG
 from balance_chassis.migrations import migrate
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
+from balance_chassis.publisher import Outgoing
 from balance_chassis.testing import Installation
 from balance_ingest.adapters import wire
 from balance_ingest.adapters.kinds import read_file
@@ -26,7 +28,7 @@ from balance_ingest.domain.parameters import ParameterTable
 from balance_ingest.handlers import Judging, Recomputing, Rules, Sweep, handle_packets, handle_usage_points
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Quality
-from balance_schemas import avsc
+from balance_schemas import avsc, catalogue
 from balance_schemas.codec import Codec
 
 REAL_DATA = Path(os.environ.get("BALANCE_REAL_DATA") or Path(__file__).parents[4] / "shared" / "data")
@@ -35,6 +37,7 @@ REAL_DATA = Path(os.environ.get("BALANCE_REAL_DATA") or Path(__file__).parents[4
 QUALITIES = [quality.value for quality in Quality]
 TABLES = (
     "channels, evidence_days, usage_points, related_channels, reading_days, findings, outbox, markers, clock,"
+    "module_events, module_states, latest_module_states, odd_clocks, sessions,"
     "reading_changes"
 )
 
@@ -54,7 +57,7 @@ class House:
         """Put the parts together."""
         self.rules = Rules(self.days)
         self.live = PostgresStore(self.pool, self.days, None)
-        self.backlog = PostgresStore(self.pool, self.days, None)
+        self.backlog = PostgresStore(self.pool, self.days, None, lane=BACKLOG)
         self.recomputing = Recomputing(PostgresStore(self.pool, self.days, None), self.rules)
         self.sweep = Sweep(PostgresSilence(self.pool, self.days, None), self.rules)
         self.register = PostgresRegister(self.pool, self.days, None)
@@ -108,11 +111,23 @@ class House:
         return {(rule, subject, start, end) for rule, subject, start, end in self.rows(query)}
 
     def published(self) -> list[tuple[str, dict[str, Any]]]:
-        """(topic, value) of what the outbox names, rendered, decoded and forgotten."""
+        """(topic, value) of what the outbox names of readings and findings, rendered, decoded, forgotten."""
+        return [
+            (each.topic, CODEC.decode(each.value or b"")[1])
+            for each in self._outgoing()
+            if each.topic != catalogue.MODULE_EVENTS
+        ]
+
+    def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """(record, value) of what the outbox names of telemetry, rendered, decoded, forgotten."""
+        found = [each for each in self._outgoing() if each.topic == catalogue.MODULE_EVENTS]
+        return [CODEC.decode(each.value or b"") for each in found]
+
+    def _outgoing(self) -> Sequence[Outgoing]:
         outbox, render = Outbox("ingest"), Renderer(CODEC)
         with self.pool.connection() as conn:
             rows = outbox.claim(conn, 1000)
-            found = [(each.topic, CODEC.decode(each.value or b"")[1]) for each in render(conn, rows)]
+            found = render(conn, rows)
             outbox.forget(conn, rows)
         return found
 

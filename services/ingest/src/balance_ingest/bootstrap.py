@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from balance_chassis.errors import Fatal
 from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
+from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.lifecycle import EXIT_SETTINGS, Process, Runnable
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
@@ -17,17 +18,21 @@ from balance_chassis.worker import Worker
 from balance_schemas import catalogue
 
 from balance_ingest import handlers
+from balance_ingest.adapters.battery_table import life_table
+from balance_ingest.adapters.delivery import PostgresDelivery
 from balance_ingest.adapters.devices import PACKETS_FILTER
 from balance_ingest.adapters.edge_counters import PostgresNumbering
 from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.mqtt import Connection, connected
 from balance_ingest.adapters.outcomes import SCHEMA
+from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.packets import Packet
+from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
 from balance_ingest.entrypoints import kafka, mqtt
 from balance_ingest.metrics import IngestMetrics
 from balance_ingest.ports import DescribedUsagePoint
@@ -35,6 +40,7 @@ from balance_ingest.settings import MQTT_URL, IngestSettings
 
 SERVICE = "ingest"
 _DESCRIPTIONS_A_BATCH = 500
+_DELIVERY_EVERY_S = 15.0
 
 
 def migrate(settings: IngestSettings) -> Sequence[str]:
@@ -91,6 +97,7 @@ class Assembly:
             Worker("reading-days", recomputing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
             Worker("unusual", judging.step, metrics=metrics, idle_s=1.0),
+            Worker("delivery", self._delivering().step, metrics=metrics, idle_s=_DELIVERY_EVERY_S),
             self._assets(),
         ]
 
@@ -118,11 +125,12 @@ class Assembly:
             )
         ]
 
-    def _store(self) -> PostgresStore:
-        return PostgresStore(self._pool, self._rules.days, self._now, self._settings.parameters)
+    def _store(self, lane: int = LIVE) -> PostgresStore:
+        return PostgresStore(self._pool, self._rules.days, self._now, self._settings.parameters, lane)
 
     def _packets(self, topic: str, group: str) -> Sink[Packet]:
-        store, calendar = self._store(), self._settings.installation.calendar
+        store = self._store(BACKLOG if topic == catalogue.PACKETS_BACKLOG else LIVE)
+        calendar = self._settings.installation.calendar
 
         def decode(record: Record) -> Packet:
             return kafka.decode_packet(self._codec, calendar, record.value)
@@ -142,16 +150,29 @@ class Assembly:
             version=self._process.version,
         )
 
+    def _plans(self) -> PostgresPlans:
+        return PostgresPlans(self._pool, self._rules.days, self._now, life_table())
+
+    def _delivering(self) -> handlers.Delivering:
+        return handlers.Delivering(
+            PostgresDelivery(self._pool, self._rules.days, self._now, self._plans(), self._settings.delivery)
+        )
+
     def _assets(self) -> Sink[kafka.Asset]:
         register = PostgresRegister(self._pool, self._rules.days, self._now)
+        plans = self._plans()
         calendar = self._settings.installation.calendar
 
         def decode(record: Record) -> kafka.Asset:
             return kafka.decode_asset(self._codec, calendar, record.value)
 
         def handle(assets: Sequence[kafka.Asset]) -> None:
-            described = [asset for asset in assets if isinstance(asset, DescribedUsagePoint)]
-            self._metrics.days_marked.inc(handlers.handle_usage_points(described, register))
+            points = [asset for asset in assets if isinstance(asset, DescribedUsagePoint)]
+            devices = [
+                asset for asset in assets if isinstance(asset, DescribedModule | DescribedConcentrator)
+            ]
+            self._metrics.days_marked.inc(handlers.handle_usage_points(points, register))
+            self._metrics.days_marked.inc(handlers.handle_plans(devices, plans))
 
         return Sink(
             topics=[catalogue.ASSETS],

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from balance_ingest.computing import Touched, compute_days, settle_parked
 from balance_ingest.domain.cutting import Harvest, harvest
 from balance_ingest.domain.days import Days
+from balance_ingest.domain.heard import heard_of
+from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.packets import Packet
+from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
 from balance_ingest.domain.screening import Limits
-from balance_ingest.ports import DescribedUsagePoint, Register, Silence, Store, Unusual
+from balance_ingest.ports import Delivery, DescribedUsagePoint, Plans, Register, Silence, Store, Unusual
 from balance_ingest.storing import join_evidence
+from balance_ingest.telling import join_telemetry
+
+Described = TypeVar("Described", DescribedUsagePoint, DescribedModule, DescribedConcentrator)
 
 
 @dataclass(frozen=True)
@@ -35,24 +42,58 @@ class Outcome:
 def handle_packets(packets: Sequence[Packet], store: Store, rules: Rules) -> Outcome:
     """Join the evidence of some packets and compute the readings it touches, in one transaction."""
     found: Harvest = harvest(packets, rules.days, rules.limits)
-    with store.sinking(found.channels, found.days(rules.days)) as (work, ids):
+    with store.sinking(found.channels, found.days(rules.days), found.telemetry) as (work, ids):
         work.hear(found.received)
+        work.keep_heard(heard_of(packets))
+        join_telemetry(work, found.telemetry, rules.days)
         blocks = [block.keyed(ids).folded() for block in found.blocks]
         touched = join_evidence(work, blocks, found.points.keyed(ids).folded(), rules.days)
         plain = compute_days(work, touched, rules.days)
         settle_parked(work, touched, rules.days)
         work.refuse(found.refusals)
+        work.note(found.noted)
         work.flush()
     return Outcome(len(touched.pairs), plain, len(found.refusals))
 
 
 def handle_usage_points(described: Sequence[DescribedUsagePoint], register: Register) -> int:
     """Keep the greatest version of each usage point; gives how many days were marked to be computed again."""
-    newest: dict[str, DescribedUsagePoint] = {}
+    return register.describe(_newest(described)) if described else 0
+
+
+def handle_plans(described: Sequence[DescribedModule | DescribedConcentrator], plans: Plans) -> int:
+    """Keep the greatest version of each module and concentrator; gives how many days were marked to be
+    computed again.
+    """
+    modules = _newest([one for one in described if isinstance(one, DescribedModule)])
+    concentrators = _newest([one for one in described if isinstance(one, DescribedConcentrator)])
+    return plans.describe(modules, concentrators) if described else 0
+
+
+def _newest(described: Sequence[Described]) -> Sequence[Described]:
+    """Of each name the one of the greatest version, the first of equal ones."""
+    newest: dict[str, Described] = {}
     for one in described:
         if one.name not in newest or newest[one.name].version < one.version:
             newest[one.name] = one
-    return register.describe([newest[name] for name in sorted(newest)]) if newest else 0
+    return [newest[name] for name in sorted(newest)]
+
+
+@dataclass(frozen=True)
+class Delivering:
+    """The worker's step that judges delivery."""
+
+    delivery: Delivery
+
+    def step(self) -> int:
+        """Judge all there is. Gives 0 always: whatever changed, the next look has time."""
+        self.delivery.judge()
+        return 0
+
+
+def handle_reading_edits(edits: Sequence[Edit], decisions: Decisions) -> int:
+    """Let decisions count, in any order; gives how many days were marked to be computed again."""
+    return decisions.decide(edits) if edits else 0
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from balance_kernel.quantity import Resource
 
 from balance_ingest.domain.circumstances import Circumstances
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import Ints
+from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.evidence import Block, Points
 from balance_ingest.domain.findings import Finding
+from balance_ingest.domain.heard import Heard
 from balance_ingest.domain.history import Meter, UsagePoint
+from balance_ingest.domain.packets import ModuleEvent
 from balance_ingest.domain.plain import PlainDays, Windows
-from balance_ingest.domain.screening import Refusal
+from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
+from balance_ingest.domain.screening import Noted, Refusal
 from balance_ingest.domain.sheet import ReadingDay
+from balance_ingest.domain.telemetry import News, Telemetry
 
 Pair = tuple[int, int]
 """(channel or usage point, day)."""
@@ -62,12 +68,32 @@ class Work(Protocol):
         """Put the clock forward to a receipt; never back."""
         ...
 
+    def keep_heard(self, heard: Heard) -> None:
+        """Keep when modules and concentrators were last heard."""
+        ...
+
     def usage_points(self, channels: Iterable[int]) -> Mapping[int, Sequence[UsagePoint]]:
         """Every usage point that ever had one of the channels fitted, by channel."""
         ...
 
     def windows(self, channels: Ints) -> Windows:
         """What is known of each channel for days that need no thought."""
+        ...
+
+    def keep_telemetry(self, told: Telemetry) -> News:
+        """Join events, states and sessions with what is there, and name to the publisher what is new."""
+        ...
+
+    def events_of_faults(self, modules: Iterable[str]) -> Mapping[str, Mapping[UUID, ModuleEvent]]:
+        """All events of some modules that may begin or end a fault, by module and id."""
+        ...
+
+    def channels_of(self, module: str) -> Mapping[int, int]:
+        """All channels of a module, by number."""
+        ...
+
+    def bounds(self, channel: int) -> Pair | None:
+        """Evidence of a channel that this holds lies in [first, until), if there is any."""
         ...
 
     def circumstances(self, channels: Sequence[int]) -> Circumstances:
@@ -150,6 +176,10 @@ class Work(Protocol):
         """Keep refused elements with their findings; of two alike, that of the greater sequence."""
         ...
 
+    def note(self, noted: Sequence[Noted]) -> None:
+        """Keep findings about elements that count; of two alike, that of the greater sequence."""
+        ...
+
     def mark(self, pairs: Iterable[Pair]) -> None:
         """Leave (channel, day) pairs to the worker."""
         ...
@@ -163,9 +193,10 @@ class Store(Protocol):
     """Where evidence, readings and findings are."""
 
     def sinking(
-        self, channels: Sequence[ChannelKey], days: Iterable[int]
+        self, channels: Sequence[ChannelKey], days: Iterable[int], told: Telemetry
     ) -> AbstractContextManager[tuple[Work, Ints]]:
-        """A transaction for evidence of these channels and days, and the channels' numbers.
+        """A transaction for evidence of these channels and days and for this telemetry, and the channels'
+        numbers.
 
         Unknown channels, and partitions for the days, are created before, in a transaction of their own.
         """
@@ -205,6 +236,38 @@ class Register(Protocol):
     def describe(self, points: Sequence[DescribedUsagePoint]) -> int:
         """Keep descriptions of a greater version and mark the days they touch; gives how many days were
         marked.
+        """
+        ...
+
+
+class Plans(Protocol):
+    """The described modules and concentrators, each with its whole history."""
+
+    def describe(
+        self, modules: Sequence[DescribedModule], concentrators: Sequence[DescribedConcentrator]
+    ) -> int:
+        """Keep descriptions of a greater version and mark the days of which the allowance is another one;
+        gives how many days were marked.
+        """
+        ...
+
+
+class Delivery(Protocol):
+    """Who is silent, whose clock is wrong, whose battery ends (docs/domain.md §3.18–§3.20)."""
+
+    def judge(self) -> int:
+        """Settle all findings of delivery as things stand, if anything was committed or time passed since;
+        gives how many changed.
+        """
+        ...
+
+
+class Decisions(Protocol):
+    """Operators' decisions about readings (docs/domain.md §3.12)."""
+
+    def decide(self, edits: Sequence[Edit]) -> int:
+        """Keep all versions, let the greatest of each count, and mark the days that this changes; gives how many
+        were marked.
         """
         ...
 

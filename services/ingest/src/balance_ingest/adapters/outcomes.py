@@ -22,7 +22,7 @@ from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.plain import PlainDays
 from balance_ingest.domain.readings import ALGORITHM_VERSION
-from balance_ingest.domain.screening import Refusal
+from balance_ingest.domain.screening import Noted, Refusal
 from balance_ingest.domain.sensor_kinds import told_kind
 from balance_ingest.domain.sheet import EDITED, MISSING, VALID, ReadingDay
 
@@ -136,6 +136,10 @@ class Findings:
         for refusal in refusals:
             element = to_json_element(refusal.element)
             self._refused.append(_row(refusal.finding) | {"sequence": refusal.sequence, "element": element})
+
+    def note(self, noted: Iterable[Noted]) -> None:
+        """Keep findings about elements that count."""
+        self._refused.extend(_row(one.finding) | {"sequence": one.sequence} for one in noted)
 
     def write(self, conn: Connection[Any]) -> Sequence[str]:
         """Write what changed; the ids of that."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from balance_chassis.lanes import BACKLOG, LIVE
@@ -14,6 +15,7 @@ from balance_chassis.postgres import ensure_partitions
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from balance_ingest.adapters import telemetry
 from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.evidence_rows import copy_block, copy_points, from_rows
 from balance_ingest.adapters.histories import Histories
@@ -32,13 +34,15 @@ from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
 from balance_ingest.domain.evidence import Block, Points
 from balance_ingest.domain.findings import Finding
+from balance_ingest.domain.heard import Heard
 from balance_ingest.domain.history import UsagePoint
-from balance_ingest.domain.packets import CHANNELS
+from balance_ingest.domain.packets import CHANNELS, ModuleEvent
 from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.plain import PlainDays, Windows
 from balance_ingest.domain.plans import Allowance
-from balance_ingest.domain.screening import Refusal
+from balance_ingest.domain.screening import Noted, Refusal
 from balance_ingest.domain.sheet import ReadingDay
+from balance_ingest.domain.telemetry import News, Telemetry, modules_spoken_of
 from balance_ingest.ports import Clock, Pair, Stored
 
 LIVE_S = 2 * DAY_S
@@ -54,25 +58,31 @@ Now = Callable[[], int] | None
 class PostgresStore:
     """Implements `ports.Store`; for one thread."""
 
-    def __init__(self, pool: Pool, days: Days, now: Now, table: ParameterTable = DEFAULTS) -> None:
-        """Take the pool, the metering days, the clock and the parameters of meters."""
+    def __init__(
+        self, pool: Pool, days: Days, now: Now, table: ParameterTable = DEFAULTS, lane: int = LIVE
+    ) -> None:
+        """Take the pool, the metering days, the clock, the parameters of meters and the lane of packets."""
+        self._lane = lane
         self._pool = pool
         self._days = days
         self._now = now
         self._histories = Histories(table)
         self._numbers: dict[ChannelKey, int] = {}
-        self._months: set[tuple[int, int]] = set()
+        self._months: set[tuple[str, int, int]] = set()
 
     @contextmanager
     def sinking(
-        self, channels: Sequence[ChannelKey], days: Iterable[int]
+        self, channels: Sequence[ChannelKey], days: Iterable[int], told: Telemetry
     ) -> Iterator[tuple[PostgresWork, Ints]]:
         """See the port."""
-        self._prepare(channels, days)
+        modules = self._prepare(channels, days, told)
         ids = np.array([self._numbers[key] for key in channels], np.int64)
         with self._pool.connection() as conn:
+            if modules:
+                conn.execute(statement("lock_channel_numbers_shared"))
             work = self._begun(conn)
-            work.hold(ids.tolist())
+            beside = work.find_channels(modules) if modules else []
+            work.hold([*ids.tolist(), *beside])
             yield work, ids
 
     @contextmanager
@@ -94,27 +104,46 @@ class PostgresStore:
     def _begun(self, conn: Connection[Any]) -> PostgresWork:
         conn.execute(statement("lock_assets_shared"), prepare=True)
         self._histories.refresh(conn)
-        return PostgresWork(conn, self._days, self._histories, self._now)
+        return PostgresWork(conn, self._days, self._histories, self._now, self._lane)
 
-    def _prepare(self, channels: Sequence[ChannelKey], days: Iterable[int]) -> None:
-        """What must be there before, in a transaction of its own: it is not undone, and holds nobody up."""
+    def _prepare(self, channels: Sequence[ChannelKey], days: Iterable[int], told: Telemetry) -> Set[str]:
+        """What must be there before, in a transaction of its own: it is not undone, and holds nobody up.
+
+        Gives the modules all of whose channels telemetry may bear on.
+        """
+        certain, possible = modules_spoken_of(told, channels)
+        near = {day + beside for day in days for beside in (-_MONTH_S, 0, _MONTH_S)}
         with self._pool.connection() as conn:
             unknown = [key for key in channels if key not in self._numbers]
             if unknown:
                 self._numbers.update(number_channels(conn, unknown))
-            near = {as_datetime(day + beside) for day in days for beside in (-_MONTH_S, 0, _MONTH_S)}
-            months = {(instant.year, instant.month) for instant in near} - self._months
-            if months:
-                instants = [datetime(year, month, 15, tzinfo=UTC) for year, month in sorted(months)]
-                for table in ("evidence_days", "reading_days"):
-                    ensure_partitions(conn, f"{SCHEMA}.{table}", instants)
-        self._months |= months
+            self._make_partitions(conn, ("evidence_days", "reading_days"), near)
+            self._make_partitions(conn, ("module_states",), {observed for _, observed in told.states})
+            if possible:
+                rows = conn.execute(statement("modules_with_odd_clocks"), {"modules": sorted(possible)})
+                certain |= {module for (module,) in rows}
+        return certain
+
+    def _make_partitions(
+        self, conn: Connection[Any], tables: Sequence[str], instants: Iterable[int]
+    ) -> None:
+        moments = map(as_datetime, instants)
+        months = {(tables[0], moment.year, moment.month) for moment in moments} - self._months
+        if months:
+            middles = [datetime(year, month, 15, tzinfo=UTC) for _, year, month in sorted(months)]
+            for table in tables:
+                ensure_partitions(conn, f"{SCHEMA}.{table}", middles)
+            conn.commit()
+            self._months |= months
 
 
 def number_channels(conn: Connection[Any], keys: Sequence[ChannelKey]) -> dict[ChannelKey, int]:
     """Numbers of channels, created where they are new."""
+    conn.execute(statement("lock_channel_numbers_exclusive"))
     columns = {"modules": [module for module, _ in keys], "numbers": [number for _, number in keys]}
     created = conn.execute(statement("create_channels"), columns).fetchall()
+    if created:
+        conn.execute(statement("doubt_new_channels"), columns)
     beside = [channel for channel, number in created if number >= CHANNELS]
     if beside:
         _relate_extremes(conn, beside)
@@ -134,16 +163,22 @@ def _relate_extremes(conn: Connection[Any], channels: Sequence[int]) -> None:
 class PostgresWork:
     """Implements `ports.Work` in one transaction that holds ASSETS shared."""
 
-    def __init__(self, conn: Connection[Any], days: Days, histories: Histories, now: Now) -> None:
+    def __init__(
+        self, conn: Connection[Any], days: Days, histories: Histories, now: Now, lane: int
+    ) -> None:
         self._conn = conn
+        self._lane = lane
         self._days = days
         self._histories = histories
         self._now = now
         self._readings = Readings()
         self._findings = Findings()
         self._marked: set[Pair] = set()
+        self._heard = Heard({}, {})
         self._keys: dict[int, ChannelKey] = {}
         self._spans: dict[int, tuple[int | None, int | None]] = {}
+        self._doubted: set[int] = set()
+        self._modules: dict[str, dict[int, int]] = {}
         self._received, self._due_before = self._row(statement("clock"))
 
     def hold(self, channels: Sequence[int]) -> None:
@@ -154,7 +189,10 @@ class PostgresWork:
         siblings = {sibling for points in related.values() for point in points for sibling in point.related}
         held = sorted({*channels, *siblings})
         rows = self._conn.execute(statement("hold_channels"), {"channels": Numbers(held)}, prepare=True)
-        self._spans = {channel: (first, until) for channel, first, until in rows}
+        for channel, first, until, doubted in rows:
+            self._spans[channel] = (first, until)
+            if doubted:
+                self._doubted.add(channel)
 
     def clock(self) -> Clock:
         """See the port."""
@@ -163,6 +201,10 @@ class PostgresWork:
     def hear(self, received: int) -> None:
         """See the port."""
         self._received = max(self._received, received)
+
+    def keep_heard(self, heard: Heard) -> None:
+        """See the port."""
+        self._heard = heard
 
     def usage_points(self, channels: Iterable[int]) -> Mapping[int, Sequence[UsagePoint]]:
         """See the port."""
@@ -180,6 +222,40 @@ class PostgresWork:
             for channel, *span in self._rows("allowances", channels=Numbers(channels)):
                 allowances.setdefault(channel, []).append(Allowance(*span))
         return Circumstances(allowances)
+
+    def keep_telemetry(self, told: Telemetry) -> News:
+        """See the port."""
+        news = telemetry.keep(self._conn, told, self._lane)
+        doubted = {*news.faults, *news.clocks}
+        if doubted:
+            self._conn.execute(statement("doubt_channels"), {"modules": sorted(doubted)})
+            self._doubted.update(
+                channel for module in doubted for channel in self.channels_of(module).values()
+            )
+        return news
+
+    def events_of_faults(self, modules: Iterable[str]) -> Mapping[str, Mapping[UUID, ModuleEvent]]:
+        """See the port."""
+        return telemetry.events_of_faults(self._conn, modules)
+
+    def find_channels(self, modules: Iterable[str]) -> Sequence[int]:
+        """Look up all channels of modules; gives their ids."""
+        self._modules = {module: {} for module in modules}
+        rows = self._rows("channels_of_modules", modules=sorted(self._modules))
+        for module, number, channel in rows:
+            self._modules[module][number] = channel
+        return [channel for _, _, channel in rows]
+
+    def channels_of(self, module: str) -> Mapping[int, int]:
+        """See the port."""
+        if module not in self._modules:
+            self.find_channels({*self._modules, module})
+        return self._modules[module]
+
+    def bounds(self, channel: int) -> Pair | None:
+        """See the port."""
+        first, until = self._span(channel)
+        return None if first is None or until is None else (first, until)
 
     def evidence_of(self, channels: Ints, days: Ints) -> tuple[Sequence[Block], Points]:
         """See the port."""
@@ -335,6 +411,10 @@ class PostgresWork:
         """See the port."""
         self._findings.refuse(refusals)
 
+    def note(self, noted: Sequence[Noted]) -> None:
+        """See the port."""
+        self._findings.note(noted)
+
     def mark(self, pairs: Iterable[Pair]) -> None:
         """See the port."""
         self._marked.update(pairs)
@@ -348,9 +428,21 @@ class PostgresWork:
         note_changes(self._conn, changed)
         name_findings(self._conn, self._findings.write(self._conn))
         add_markers(self._conn, self._marked, old_before)
+        self._write_heard()
         was = self._row(statement("hear"), received=self._received)
         if was and self._now is None and was[0] // HOUR_S < self._received // HOUR_S:
             name_clock(self._conn)
+
+    def _write_heard(self) -> None:
+        if self._heard.concentrators:
+            values = {
+                "concentrators": list(self._heard.concentrators),
+                "received": Numbers(self._heard.concentrators.values()),
+                "modules": list(self._heard.modules),
+                "heard": Numbers(received for received, _ in self._heard.modules.values()),
+                "by": [concentrator for _, concentrator in self._heard.modules.values()],
+            }
+            self._conn.execute(statement("keep_heard"), values, prepare=True)
 
     def _rows(self, name: str, **values: Any) -> Sequence[Any]:
         with self._conn.cursor(binary=True) as cur:

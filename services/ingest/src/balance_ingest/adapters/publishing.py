@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from balance_schemas.codec import Codec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from balance_ingest.adapters import columnar, plain_readings, wire
+from balance_ingest.adapters import columnar, plain_readings, rendering_telemetry, wire
 from balance_ingest.adapters.outcomes import CLOCK_ALONE
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import as_datetime
@@ -31,14 +31,25 @@ class Renderer:
     def __init__(self, codec: Codec) -> None:
         """Take the codec."""
         self._codec = codec
+        self._renderers: Mapping[str, Callable[..., Iterator[Outgoing]]] = {
+            catalogue.FINDINGS: self._findings,
+            catalogue.MODULE_EVENTS: self._telemetry,
+        }
 
     def __call__(self, conn: Connection[Any], rows: Sequence[OutboxRow]) -> Sequence[Outgoing]:
         """Records of the keys as their rows stand now."""
         outgoing: list[Outgoing] = []
         for topic, keys in keys_by_topic(rows).items():
-            render = self._findings if topic == catalogue.FINDINGS else self._readings
+            render = self._renderers.get(topic, self._readings)
             outgoing.extend(render(conn, topic, keys))
         return outgoing
+
+    def _telemetry(
+        self, conn: Connection[Any], topic: str, keys: Sequence[tuple[str, ...]]
+    ) -> Iterator[Outgoing]:
+        for told in rendering_telemetry.current(conn, keys):
+            framed = self._codec.encode(told.record, told.value)
+            yield _outgoing(topic, told.key, told.record, framed, told.event_id)
 
     def _findings(self, conn: Connection[Any], topic: str, keys: Sequence[str]) -> Iterator[Outgoing]:
         with conn.cursor(binary=True, row_factory=dict_row) as cur:

@@ -29,7 +29,8 @@ SELECT channel_id, module_id, channel FROM ingest.channels WHERE channel_id = AN
 SELECT
     channel_id,
     extract(epoch FROM evidence_from)::bigint,
-    extract(epoch FROM evidence_until)::bigint
+    extract(epoch FROM evidence_until)::bigint,
+    doubted
 FROM ingest.channels
 WHERE channel_id = ANY (%(channels)s::int[])
 ORDER BY channel_id
@@ -55,7 +56,7 @@ WHERE channel_id = ANY (%(channels)s::int[]) AND evidence_from IS NOT NULL
 SELECT generation, usage_point FROM ingest.usage_points WHERE generation > %(generation)s ORDER BY generation
 
 -- name: usage_points_of_channels
-SELECT u.usage_point, u.usage_point_id, u.resource, u.meters, u.fittings, r.related, u.sensor_kind, to_jsonb(k), r.beside
+SELECT u.usage_point, u.usage_point_id, u.resource, u.meters, u.fittings, r.related, u.sensor_kind, to_jsonb(k), r.beside, e.edits
 FROM ingest.usage_points u
 LEFT JOIN ingest.sensor_kinds k ON k.code = CASE u.resource WHEN 6 THEN coalesce(u.sensor_kind, '01') WHEN 7 THEN u.sensor_kind END
 JOIN LATERAL (
@@ -66,6 +67,14 @@ JOIN LATERAL (
     JOIN ingest.channels c USING (channel_id)
     WHERE rc.usage_point = u.usage_point
 ) r ON true
+LEFT JOIN LATERAL (
+    SELECT jsonb_agg(jsonb_build_object(
+        'edit_id', d.edit_id, 'version', d.version, 'start', extract(epoch FROM d.start_at)::bigint,
+        'end', extract(epoch FROM d.end_at)::bigint, 'decided', extract(epoch FROM d.decided_at)::bigint,
+        'values', d."values", 'of_conflict', d.of_conflict, 'reason', d.reason, 'decided_by', d.decided_by
+    )) AS edits
+    FROM ingest.reading_edits d WHERE d.usage_point_id = u.usage_point_id AND d.newest AND d.standing
+) e ON true
 WHERE u.usage_point IN (
     SELECT usage_point FROM ingest.related_channels WHERE channel_id = ANY (%(channels)s::int[])
 )
@@ -202,7 +211,7 @@ FROM jsonb_to_recordset(%(findings)s) AS g (
     channel int, concentrator_id text, start_s bigint, end_s bigint, expected text, found text, message text,
     sequence bigint, element jsonb
 )
-ORDER BY finding_id, sequence DESC, element DESC
+ORDER BY finding_id, sequence DESC, end_s DESC, element DESC
 ON CONFLICT (finding_id) DO UPDATE SET
     version = t.version + 1,
     open = true,
@@ -217,7 +226,8 @@ ON CONFLICT (finding_id) DO UPDATE SET
     changed_at = now()
 WHERE
     CASE
-        WHEN t.sequence IS NOT NULL THEN (EXCLUDED.sequence, EXCLUDED.element) > (t.sequence, t.element)
+        WHEN t.sequence IS NOT NULL THEN
+            (EXCLUDED.sequence, EXCLUDED.interval_end, EXCLUDED.element) > (t.sequence, t.interval_end, t.element)
         ELSE NOT t.open
             OR (t.severity, t.interval_start, t.interval_end, t.expected, t.found, t.message)
             IS DISTINCT FROM
@@ -305,6 +315,42 @@ RETURNING usage_point
 -- name: renew_usage_points
 UPDATE ingest.usage_points SET generation = nextval('ingest.asset_generations')
 WHERE usage_point = ANY (%(points)s::int[])
+
+-- name: newest_edit
+SELECT
+    version, standing, usage_point_id, extract(epoch FROM start_at)::bigint, extract(epoch FROM end_at)::bigint
+FROM ingest.reading_edits WHERE edit_id = %(id)s AND newest
+
+-- name: outdate_edit
+UPDATE ingest.reading_edits SET newest = false WHERE edit_id = %(id)s AND newest
+
+-- name: keep_edit
+INSERT INTO ingest.reading_edits (
+    edit_id, version, newest, standing, usage_point_id, start_at, end_at, "values", of_conflict, reason, decided_by,
+    decided_at
+) VALUES (
+    %(id)s, %(version)s, %(newest)s, %(standing)s, %(usage_point)s, %(start)s, %(end)s, %(values)s, %(of_conflict)s,
+    %(reason)s, %(decided_by)s, %(decided)s
+) ON CONFLICT DO NOTHING
+
+-- name: standing_edits
+SELECT extract(epoch FROM start_at)::bigint, extract(epoch FROM end_at)::bigint
+FROM ingest.reading_edits WHERE usage_point_id = %(name)s AND newest AND standing
+
+-- name: relate_decisions
+-- Gives the channel that stands for the decisions about a usage point, when there are any and the register knows it.
+WITH asked AS (
+    SELECT c.channel_id, u.usage_point
+    FROM ingest.channels c JOIN ingest.usage_points u ON u.usage_point_id = c.module_id
+    WHERE c.module_id = %(name)s AND c.channel = -1
+), related AS (
+    INSERT INTO ingest.related_channels (channel_id, usage_point) SELECT channel_id, usage_point FROM asked
+    ON CONFLICT DO NOTHING
+), renewed AS (
+    UPDATE ingest.usage_points u SET generation = nextval('ingest.asset_generations')
+    FROM asked WHERE u.usage_point = asked.usage_point
+)
+SELECT channel_id FROM asked
 
 -- name: sensor_kinds
 SELECT to_jsonb(k) FROM ingest.sensor_kinds k
@@ -676,3 +722,194 @@ SELECT
     extract(epoch FROM s.backlog_from_at)::bigint, s.modules, s.clock_offset_s
 FROM unnest(%(concentrators)s::text[], %(packets)s::text[]) AS g (concentrator_id, packet_id)
 JOIN ingest.sessions s USING (concentrator_id, packet_id)
+
+-- name: keep_modules
+INSERT INTO ingest.modules AS t (module_id, version, deleted, settings, batteries)
+SELECT module_id, version, deleted, settings, batteries
+FROM jsonb_to_recordset(%(rows)s) AS g (module_id text, version bigint, deleted boolean, settings jsonb, batteries jsonb)
+ON CONFLICT (module_id) DO UPDATE SET
+    version = EXCLUDED.version,
+    deleted = EXCLUDED.deleted,
+    settings = EXCLUDED.settings,
+    batteries = EXCLUDED.batteries
+WHERE t.version < EXCLUDED.version
+RETURNING module_id
+
+-- name: keep_concentrators
+INSERT INTO ingest.concentrators AS t (
+    concentrator_id, version, deleted, variant, sim_payer, object_path, settings, batteries
+)
+SELECT concentrator_id, version, deleted, variant, sim_payer, object_path, settings, batteries
+FROM jsonb_to_recordset(%(rows)s) AS g (
+    concentrator_id text, version bigint, deleted boolean, variant text, sim_payer text, object_path text[],
+    settings jsonb, batteries jsonb
+)
+ON CONFLICT (concentrator_id) DO UPDATE SET
+    version = EXCLUDED.version,
+    deleted = EXCLUDED.deleted,
+    variant = EXCLUDED.variant,
+    sim_payer = EXCLUDED.sim_payer,
+    object_path = EXCLUDED.object_path,
+    settings = EXCLUDED.settings,
+    batteries = EXCLUDED.batteries
+WHERE t.version < EXCLUDED.version
+RETURNING concentrator_id
+
+-- name: modules_set_to
+SELECT DISTINCT module_id FROM ingest.packet_plans WHERE concentrator_id = ANY (%(concentrators)s)
+
+-- name: settings_of_modules
+SELECT module_id, settings, batteries FROM ingest.modules WHERE module_id = ANY (%(modules)s)
+
+-- name: settings_of_concentrators
+SELECT concentrator_id, settings, batteries FROM ingest.concentrators WHERE concentrator_id = ANY (%(concentrators)s)
+
+-- name: every_module
+SELECT module_id FROM ingest.modules
+
+-- name: every_concentrator
+SELECT concentrator_id FROM ingest.concentrators
+
+-- name: allowances_of_modules
+SELECT module_id, valid_from, valid_until, allowance_days FROM ingest.packet_plans
+WHERE allowance_days > 0 AND module_id = ANY (%(modules)s)
+ORDER BY module_id, valid_from
+
+-- name: forget_packet_plans
+DELETE FROM ingest.packet_plans WHERE module_id = ANY (%(modules)s)
+
+-- name: forget_session_plans
+DELETE FROM ingest.session_plans WHERE concentrator_id = ANY (%(concentrators)s)
+
+-- name: forecasts
+SELECT device_id, fitted_at, used_until, battery_type, forecast_end FROM ingest.battery_forecasts
+WHERE device = %(device)s AND device_id = ANY (%(ids)s)
+
+-- name: forget_forecasts
+DELETE FROM ingest.battery_forecasts WHERE device = %(device)s AND device_id = ANY (%(ids)s)
+
+-- name: channels_of_modules
+SELECT
+    module_id, channel_id,
+    extract(epoch FROM evidence_from)::bigint,
+    extract(epoch FROM evidence_until)::bigint
+FROM ingest.channels
+WHERE module_id = ANY (%(modules)s) AND evidence_from IS NOT NULL
+
+-- name: keep_fittings
+WITH gone AS (DELETE FROM ingest.channel_fittings WHERE usage_point = %(point)s)
+INSERT INTO ingest.channel_fittings (channel_id, usage_point, module_id, number, fitted, removed)
+SELECT f.channel_id, u.usage_point, f.module_id, f.number, f.fitted, f.removed
+FROM ingest.usage_points u,
+    jsonb_to_recordset(u.fittings) AS f (channel_id int, module_id text, number smallint, fitted bigint, removed bigint)
+WHERE u.usage_point = %(point)s
+
+-- name: awaited_longer
+-- Channels whose days may be awaited longer, by that many days, of those that begin at an instant.
+SELECT c.channel_id, p.allowance_days
+FROM ingest.packet_plans p
+JOIN ingest.channels c ON c.module_id = p.module_id COLLATE "default"
+WHERE p.allowance_days > 0 AND p.valid_from <= %(day)s AND p.valid_until > %(day)s
+
+-- name: silent_channels_of
+SELECT DISTINCT e.channel_id FROM ingest.evidence_days e
+WHERE e.day_start = ANY (%(week)s) AND e.channel_id = ANY (%(channels)s::int[])
+    AND EXISTS (SELECT FROM ingest.related_channels r WHERE r.channel_id = e.channel_id)
+    AND NOT EXISTS (
+        SELECT FROM ingest.evidence_days n WHERE n.day_start = %(day)s AND n.channel_id = e.channel_id
+    )
+
+-- name: incomplete_channels
+-- With evidence on the day, though an hour of it may be missing: MISSING, or filled as ESTIMATED or EDITED.
+SELECT DISTINCT e.channel_id
+FROM ingest.evidence_days e
+JOIN ingest.related_channels r ON r.channel_id = e.channel_id
+LEFT JOIN ingest.reading_days d ON d.day_start = %(day)s AND d.usage_point = r.usage_point
+WHERE e.day_start = %(day)s AND (d.usage_point IS NULL OR d.qualities && '{2,3,5}'::smallint[])
+
+-- name: keep_heard
+WITH concentrators AS (
+    INSERT INTO ingest.concentrators_heard AS t (concentrator_id, heard_at)
+    SELECT * FROM unnest(%(concentrators)s::text[], %(received)s::bigint[]) AS g (concentrator_id, heard_at)
+    ORDER BY concentrator_id
+    ON CONFLICT (concentrator_id) DO UPDATE SET heard_at = EXCLUDED.heard_at WHERE t.heard_at < EXCLUDED.heard_at
+)
+INSERT INTO ingest.modules_heard AS t (module_id, heard_at, concentrator_id)
+SELECT * FROM unnest(%(modules)s::text[], %(heard)s::bigint[], %(by)s::text[]) AS g (module_id, heard_at, concentrator_id)
+ORDER BY module_id
+ON CONFLICT (module_id) DO UPDATE SET heard_at = EXCLUDED.heard_at, concentrator_id = EXCLUDED.concentrator_id
+WHERE (t.heard_at, t.concentrator_id) < (EXCLUDED.heard_at, EXCLUDED.concentrator_id)
+
+-- name: see_one_moment
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
+
+-- name: what_is_committed
+SELECT pg_current_snapshot()::text, received_at FROM ingest.clock
+
+-- name: delivery_concentrators
+SELECT
+    coalesce(c.concentrator_id, h.concentrator_id), h.heard_at,
+    (SELECT min(s.valid_from) FROM ingest.session_plans s WHERE s.concentrator_id = c.concentrator_id),
+    coalesce(c.deleted, false), coalesce(c.variant, 'UNSPECIFIED'), coalesce(p.allowance_days, 0)
+FROM ingest.concentrators c
+FULL JOIN ingest.concentrators_heard h ON h.concentrator_id = c.concentrator_id
+LEFT JOIN ingest.session_plans p
+    ON p.concentrator_id = c.concentrator_id AND p.valid_from <= %(now)s AND p.valid_until > %(now)s
+
+-- name: last_said
+SELECT
+    g.concentrator_id,
+    (
+        SELECT s.power FROM ingest.sessions s
+        WHERE s.concentrator_id = g.concentrator_id COLLATE "C" AND s.power <> 'UNSPECIFIED'
+        ORDER BY s.received_at DESC, s.packet_id DESC LIMIT 1
+    ),
+    (
+        SELECT s.signal_dbm FROM ingest.sessions s
+        WHERE s.concentrator_id = g.concentrator_id COLLATE "C" AND s.signal_dbm IS NOT NULL
+        ORDER BY s.received_at DESC, s.packet_id DESC LIMIT 1
+    )
+FROM unnest(%(concentrators)s::text[]) AS g (concentrator_id)
+
+-- name: quiet_modules
+SELECT h.module_id, h.heard_at, h.concentrator_id, coalesce(p.allowance_days, 0)
+FROM ingest.modules_heard h
+LEFT JOIN ingest.modules m ON m.module_id = h.module_id
+LEFT JOIN ingest.packet_plans p
+    ON p.module_id = h.module_id AND p.valid_from <= %(now)s AND p.valid_until > %(now)s
+WHERE h.heard_at <= %(before)s AND NOT coalesce(m.deleted, false)
+    AND EXISTS (
+        SELECT FROM ingest.channel_fittings f
+        WHERE f.module_id = h.module_id AND f.fitted <= %(now)s AND f.removed > %(now)s
+    )
+
+-- name: batteries_in_question
+WITH alarms AS (
+    SELECT DISTINCT ON (module_id) module_id, occurred_at, phase FROM ingest.module_events
+    WHERE kind = 'BATTERY_LOW'
+    ORDER BY module_id, occurred_at DESC, phase COLLATE "C" DESC
+)
+SELECT
+    b.device, b.device_id, b.battery_type, b.fitted_at, b.forecast_end, s.battery_mv,
+    coalesce(a.phase <> 'ENDED', false)
+FROM ingest.battery_forecasts b
+LEFT JOIN ingest.latest_module_states s
+    ON b.device = 'MODULE' AND s.module_id = b.device_id AND s.observed_at >= to_timestamp(b.fitted_at)
+LEFT JOIN alarms a ON b.device = 'MODULE' AND a.module_id = b.device_id AND a.occurred_at >= to_timestamp(b.fitted_at)
+WHERE b.fitted_at <= %(now)s AND b.used_until > %(now)s
+    AND (b.forecast_end <= %(soon)s OR s.battery_mv < %(least_mv)s OR a.phase <> 'ENDED')
+
+-- name: wrong_clocks
+SELECT concentrator_id, extract(epoch FROM received_at)::bigint, clock_offset_s FROM ingest.sessions
+WHERE clock_offset_s <> 0
+
+-- name: open_delivery_findings
+SELECT finding_id, expected, found, message FROM ingest.findings WHERE open AND rule LIKE 'delivery.%%'
+
+-- name: span_of_metering_days
+SELECT coalesce(min(start_s), 0), coalesce(max(start_s), -1) FROM ingest.metering_days
+
+-- name: keep_metering_days
+INSERT INTO ingest.metering_days (day_start, start_s, end_s)
+SELECT to_timestamp(g.start_s), g.start_s, g.end_s FROM unnest(%(starts)s::bigint[], %(ends)s::bigint[]) AS g (start_s, end_s)
+ON CONFLICT DO NOTHING
