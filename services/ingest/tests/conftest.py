@@ -16,16 +16,28 @@ from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Outgoing
 from balance_chassis.testing import Installation
-from balance_ingest.adapters import wire
+from balance_ingest.adapters import wire, wire_described
+from balance_ingest.adapters.battery_table import life_table
+from balance_ingest.adapters.delivery import PostgresDelivery
 from balance_ingest.adapters.kinds import read_file
+from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
+from balance_ingest.domain.delivery import DeliveryLimits
 from balance_ingest.domain.packets import Packet
 from balance_ingest.domain.parameters import ParameterTable
-from balance_ingest.handlers import Judging, Recomputing, Rules, Sweep, handle_packets, handle_usage_points
+from balance_ingest.handlers import (
+    Judging,
+    Recomputing,
+    Rules,
+    Sweep,
+    handle_packets,
+    handle_plans,
+    handle_usage_points,
+)
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Quality
 from balance_schemas import avsc, catalogue
@@ -38,6 +50,8 @@ QUALITIES = [quality.value for quality in Quality]
 TABLES = (
     "channels, evidence_days, usage_points, related_channels, reading_days, findings, outbox, markers, clock,"
     "module_events, module_states, latest_module_states, odd_clocks, sessions,"
+    "modules, concentrators, packet_plans, session_plans, battery_forecasts, channel_fittings,"
+    "modules_heard, concentrators_heard, metering_days,"
     "reading_changes"
 )
 
@@ -61,6 +75,8 @@ class House:
         self.recomputing = Recomputing(PostgresStore(self.pool, self.days, None), self.rules)
         self.sweep = Sweep(PostgresSilence(self.pool, self.days, None), self.rules)
         self.register = PostgresRegister(self.pool, self.days, None)
+        self.plans = PostgresPlans(self.pool, self.days, None, life_table())
+        self.delivery = PostgresDelivery(self.pool, self.days, None, self.plans, DeliveryLimits())
         self.judging = Judging(PostgresUnusual(self.pool, self.days, ParameterTable()))
 
     def hear(self, *packets: Mapping[str, Any], backlog: bool = False) -> int:
@@ -76,6 +92,24 @@ class House:
     def describe(self, *points: Mapping[str, Any]) -> int:
         """Handle usage points shaped like the contract's."""
         return handle_usage_points([wire.from_wire_usage_point(point) for point in points], self.register)
+
+    def plan(self, *devices: Mapping[str, Any]) -> int:
+        """Handle modules and concentrators shaped like the contract's."""
+        read = [
+            wire_described.from_wire_module(one)
+            if "module_id" in one
+            else wire_described.from_wire_concentrator(one)
+            for one in devices
+        ]
+        return handle_plans(read, self.plans)
+
+    def deliveries(self) -> set[tuple[str, str, int]]:
+        """Open findings of delivery as (rule, module or concentrator, start in seconds), judged now."""
+        self.delivery.judge()
+        query = """SELECT rule, coalesce(module_id, concentrator_id),
+                extract(epoch FROM interval_start_at)::bigint
+            FROM ingest.v_findings WHERE state = 'OPEN' AND rule LIKE 'delivery.%%'"""
+        return {(rule, subject, start) for rule, subject, start in self.rows(query)}
 
     def work(self) -> None:
         """Let the worker do all there is, as if time had passed."""

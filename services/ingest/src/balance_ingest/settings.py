@@ -11,6 +11,7 @@ from balance_chassis import settings as chassis
 
 from balance_ingest.adapters.mqtt import MqttSettings
 from balance_ingest.adapters.parameters_file import read_parameters
+from balance_ingest.domain.delivery import DeliveryLimits
 from balance_ingest.domain.parameters import ParameterTable
 from balance_ingest.domain.screening import Limits
 
@@ -25,7 +26,9 @@ class IngestSettings:
     installation: chassis.Settings
     limits: Limits
     grace_s: int
-    """A day counts as missing this long after its end."""
+    """A day counts as missing this long after its end, and its allowance."""
+    delivery: DeliveryLimits
+    """When somebody is silent, and a battery is to be changed."""
     days_a_batch: int
     """Channel-days a sink stores in one transaction, about."""
     parameters: ParameterTable
@@ -48,6 +51,7 @@ def load(environment: Mapping[str, str] | None = None) -> IngestSettings:
             horizon_days=reader.integer("BALANCE_INGEST_HORIZON_DAYS", 1100, at_least=1, at_most=1800),
         ),
         grace_s=reader.integer("BALANCE_INGEST_GRACE_S", 36 * 3600, at_most=35 * 86_400),
+        delivery=read_delivery(reader),
         days_a_batch=reader.integer("BALANCE_INGEST_DAYS_A_BATCH", 5000, at_least=1, at_most=50_000),
         parameters=parameters,
         days_a_transaction=reader.integer(
@@ -57,6 +61,18 @@ def load(environment: Mapping[str, str] | None = None) -> IngestSettings:
     )
     reader.check()
     return settings
+
+
+def read_delivery(reader: chassis.Reader) -> DeliveryLimits:
+    """When somebody is silent, and a battery is to be changed; errors are left in the reader."""
+    usual = DeliveryLimits()
+    return DeliveryLimits(
+        silence_s=reader.integer("BALANCE_INGEST_SILENCE_S", usual.silence_s, at_most=35 * 86_400),
+        unpaid_s=reader.integer("BALANCE_INGEST_UNPAID_S", usual.unpaid_s, at_most=35 * 86_400),
+        battery_soon_s=86_400
+        * reader.integer("BALANCE_INGEST_BATTERY_DAYS", usual.battery_soon_s // 86_400, at_most=3650),
+        least_battery_mv=reader.integer("BALANCE_INGEST_BATTERY_MV", usual.least_battery_mv, at_most=20_000),
+    )
 
 
 def read_mqtt(reader: chassis.Reader) -> MqttSettings | None:

@@ -18,6 +18,7 @@ from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
 from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
+from balance_ingest.domain.plans import falling_due
 from balance_ingest.domain.sensor_kinds import SensorKind
 from balance_ingest.ports import DescribedUsagePoint, Pair
 
@@ -104,6 +105,7 @@ class PostgresRegister:
         channels = sorted({fitting.channel_id for fitting in fittings})
         conn.execute(statement("relate_channels"), {"point": key, "channels": channels})
         conn.execute(statement("relate_extremes"), {"points": [key], "channels": []})
+        conn.execute(statement("keep_fittings"), {"point": key})
         return UsagePoint(
             key, point.name, point.resource, point.meters, fittings, sensor_kind=point.sensor_kind
         )
@@ -175,31 +177,41 @@ class PostgresSilence:
         with self._pool.connection() as conn:
             conn.execute(statement("lock_assets_exclusive"))
             due = self._due(conn, grace_s, most_days)
-            marked = {(channel, day) for day in due for channel in self._silent(conn, day)}
+            marked = {
+                (channel, day) for _, day, allowed in due for channel in self._lacking(conn, day, allowed)
+            }
             if due:
                 add_markers(conn, marked, self._clock(conn)[0] - LIVE_S)
-                conn.execute(statement("fall_due"), {"due": self._days.end_of(due[-1])})
+                conn.execute(statement("fall_due"), {"due": due[-1][0]})
         return len(due)
 
     def _clock(self, conn: Connection[Any]) -> tuple[int, int]:
         received, due_before = conn.execute(statement("clock")).fetchone() or (0, 0)
         return (self._now() if self._now else received), due_before
 
-    def _due(self, conn: Connection[Any], grace_s: int, most_days: int) -> Sequence[int]:
-        """Days that ended before the clock and grace and are not due yet, oldest first."""
+    def _due(self, conn: Connection[Any], grace_s: int, most_days: int) -> Sequence[tuple[int, int, int]]:
+        """(instant less the grace, day, allowance) of days that are due by the clock and were not before,
+        the earliest first.
+        """
         now, due_before = self._clock(conn)
         until = now - grace_s
-        if until < due_before + 23 * 3600:
+        if not falling_due(self._days, max(due_before, until - 2 * DAY_S), until):
             return []
         (first,) = conn.execute(statement("first_evidence")).fetchone() or (None,)
         if first is None:
             return []
-        start = max(due_before, self._days.day_of(first))
-        return [day for day in self._days.between(start, until) if self._days.end_of(day) <= until][
-            :most_days
-        ]
+        return falling_due(self._days, max(due_before, first), until)[:most_days]
 
-    def _silent(self, conn: Connection[Any], day: int) -> Sequence[int]:
-        week = [as_datetime(self._days.shift(day, -back)) for back in range(1, _WEEK + 1)]
-        rows = conn.execute(statement("silent_channels"), {"week": week, "day": as_datetime(day)})
-        return [channel for (channel,) in rows]
+    def _lacking(self, conn: Connection[Any], day: int, allowed: int) -> set[int]:
+        """Channels of this allowance that were silent on a day, or some of whose hours may be missing."""
+        longer = dict(conn.execute(statement("awaited_longer"), {"day": day}).fetchall())
+        at = as_datetime(day)
+        week = [as_datetime(self._days.shift(day, -back)) for back in range(1, _WEEK + allowed + 1)]
+        lacking = {channel for (channel,) in conn.execute(statement("incomplete_channels"), {"day": at})}
+        if not allowed:
+            rows = conn.execute(statement("silent_channels"), {"week": week, "day": at})
+            return (lacking | {channel for (channel,) in rows}) - longer.keys()
+        mine = [channel for channel, days in longer.items() if days == allowed]
+        values = {"week": week, "day": at, "channels": mine}
+        silent = conn.execute(statement("silent_channels_of"), values) if mine else ()
+        return (lacking & set(mine)) | {channel for (channel,) in silent}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import pairwise
 
 from balance_ingest.domain.days import DAY_S
 from balance_ingest.domain.history import FOREVER
@@ -57,6 +58,5 @@ def in_use(batteries: Sequence[BatteryFitting]) -> list[tuple[BatteryFitting, in
     Of those fitted at one instant the last.
     """
     by_instant = {battery.fitted: battery for battery in batteries}
-    kept = [by_instant[instant] for instant in sorted(by_instant)]
-    ends = [*(battery.fitted for battery in kept[1:]), FOREVER]
-    return list(zip(kept, ends, strict=True))
+    instants = sorted(by_instant)
+    return [(by_instant[at], until) for at, until in pairwise([*instants, FOREVER])]

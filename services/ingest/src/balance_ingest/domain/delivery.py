@@ -28,7 +28,7 @@ class DeliveryLimits:
 
 
 class Concentrator(NamedTuple):
-    """A concentrator that was heard or is described; the allowance is that of its session plan now in force."""
+    """A concentrator that was heard or is described; the allowance is that of its session plan now."""
 
     name: str
     heard: int | None
@@ -181,9 +181,9 @@ def _unpaid_sim(one: Concentrator, told: Said, limits: DeliveryLimits) -> Findin
         end=heard,
         expected=f"a packet within {period}, of one on the mains with a signal",
         found=f"nothing since {instant_text(heard)}, then on the mains at {told.signal_dbm} dBm",
-        message=f"Concentrator {one.name} was on the mains with a signal of {told.signal_dbm} dBm and has been "
-        f"silent since {instant_text(heard)}, longer than {period}: probably its mobile subscription is not "
-        "paid; ask who pays it.",
+        message=f"Concentrator {one.name} was on the mains with a signal of {told.signal_dbm} dBm and has "
+        f"been silent since {instant_text(heard)}, longer than {period}: probably its mobile subscription "
+        "is not paid; ask who pays it.",
         concentrator_id=one.name,
     )
 
@@ -198,9 +198,9 @@ def _silent_module(module: Module, limits: DeliveryLimits) -> Finding:
         end=module.heard,
         expected=f"something within {period}",
         found=f"nothing since {instant_text(module.heard)}",
-        message=f"Module {module.name}, last heard by concentrator {module.concentrator}, was expected to send "
-        f"something within {period} and has sent nothing since {instant_text(module.heard)}: see to its "
-        "battery and its radio path.",
+        message=f"Module {module.name}, last heard by concentrator {module.concentrator}, was expected to "
+        f"send something within {period} and has sent nothing since {instant_text(module.heard)}: see to "
+        "its battery and its radio path.",
         module_id=module.name,
     )
 
@@ -216,8 +216,9 @@ def _battery(one: Battery, found: str, limits: DeliveryLimits) -> Finding:
         end=one.fitted,
         expected=expected,
         found=found,
-        message=f"The battery {one.battery_type} of {device} {one.device_id}, fitted {instant_text(one.fitted)}: "
-        f"expected {expected}, found {found}; change it on the next visit.",
+        message=f"The battery {one.battery_type} of {device} {one.device_id}, "
+        f"fitted {instant_text(one.fitted)}: expected {expected}, found {found}; "
+        "change it on the next visit.",
         module_id=one.device_id if device == "module" else None,
         concentrator_id=one.device_id if device == "concentrator" else None,
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from balance_ingest.domain.days import DAY_S
+from balance_ingest.domain.days import DAY_S, Days
 from balance_ingest.domain.history import FOREVER, Span
 
 DAILY = "DAILY"
@@ -93,6 +93,18 @@ def allowance_at(allowances: Sequence[Allowance], instant: int) -> int:
 def is_due(allowances: Sequence[Allowance], day: int, end: int, due_before: int) -> bool:
     """Whether a day [day, end) should have been heard of; `due_before` is the clock less the grace."""
     return end <= due_before and end + DAY_S * allowance_at(allowances, day) <= due_before
+
+
+def falling_due(days: Days, after: int, until: int) -> list[tuple[int, int, int]]:
+    """(instant, day, allowance in days) in order of time of days of every allowance that falls due in
+    (after, until]; the instant is the day's end and the allowance.
+    """
+    found = [
+        (days.end_of(day) + allowed * DAY_S, day, allowed)
+        for allowed in EVER_ALLOWED
+        for day in days.between(after - allowed * DAY_S, until - allowed * DAY_S)
+    ]
+    return sorted(one for one in found if after < one[0] <= until)
 
 
 def session_spans(settings: Sequence[SessionSetting]) -> list[PlanSpan]:

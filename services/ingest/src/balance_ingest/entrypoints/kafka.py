@@ -9,9 +9,10 @@ from balance_chassis.framing import decoded
 from balance_kernel.calendar import Calendar
 from balance_schemas.codec import Codec
 
-from balance_ingest.adapters import wire
+from balance_ingest.adapters import wire, wire_described
 from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.packets import Packet
+from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
 from balance_ingest.ports import DescribedUsagePoint
 
 PACKETS_GROUP = "ingest-packets"
@@ -22,7 +23,7 @@ READING_EDITS_GROUP = "ingest-reading-edits"
 NOT_OURS = "an asset that says nothing about readings"
 """What `decode_asset` makes of a record of the register that says nothing about readings."""
 
-Asset = DescribedUsagePoint | str
+Asset = DescribedUsagePoint | DescribedModule | DescribedConcentrator | str
 
 
 def decode_packet(codec: Codec, _calendar: Calendar, data: bytes | None) -> Packet:
@@ -34,13 +35,17 @@ def decode_packet(codec: Codec, _calendar: Calendar, data: bytes | None) -> Pack
 
 
 def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset:
-    """A usage point of framed bytes, or NOT_OURS, as is a tombstone. Raises BadRecord."""
+    """An asset of framed bytes, or NOT_OURS, as is a tombstone. Raises BadRecord."""
     if data is None:
         return NOT_OURS
     name, value = decoded(codec, data)
     if name == wire.USAGE_POINT:
         return wire.from_wire_usage_point(value)
-    if name in (wire.BALANCE_GROUP, wire.MODULE, wire.CONCENTRATOR):
+    if name == wire.MODULE:
+        return wire_described.from_wire_module(value)
+    if name == wire.CONCENTRATOR:
+        return wire_described.from_wire_concentrator(value)
+    if name == wire.BALANCE_GROUP:
         return NOT_OURS
     raise BadRecord(f"expected an asset such as {wire.USAGE_POINT}, found {name}: written to the wrong topic")
 
