@@ -40,7 +40,7 @@ class Concentrator:
 
     def __enter__(self) -> Self:
         """Connect, in a thread that connects again by itself."""
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = 3600
         self.client.connect_async(self._host, self._port, 20, clean_start=False, properties=properties)
         self.client.loop_start()
@@ -66,7 +66,7 @@ class Concentrator:
         self, topic: str, payload: bytes, content_type: str | None = None, correlation: bytes | None = None
     ) -> None:
         """Publish to any topic."""
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         if content_type:
             properties.ContentType = content_type
         if correlation is not None:
@@ -102,7 +102,7 @@ class Concentrator:
             protocol=MQTTProtocolVersion.MQTTv5,
         )
         client.username_pw_set(self.concentrator_id, password)
-        client.reconnect_delay_set(0.1, 0.5)
+        client.reconnect_delay_set(1, 1)
         if authority:
             client.tls_set(str(authority))
         client.on_connect = self._on_connect

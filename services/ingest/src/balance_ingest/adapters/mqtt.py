@@ -50,7 +50,7 @@ class MqttSettings:
     """How long the broker keeps messages for an edge that is away."""
 
 
-class _TellingClient(Client):  # type: ignore[misc]  # paho shows mypy no types
+class _TellingClient(Client):
     """Tells when its thread ends, for whatever reason: without it nothing would be heard any more."""
 
     def __init__(self, ended: Callable[[], None], *arguments: Any, **options: Any) -> None:
@@ -102,7 +102,7 @@ class Connection:
 
     async def open(self, topic_filter: str) -> None:
         """Connect and subscribe. Raises as `connected` does."""
-        properties = Properties(PacketTypes.CONNECT)
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = self._settings.session_expiry_s
         properties.ReceiveMaximum = self._settings.receive_maximum
         where = f"{self._settings.host}:{self._settings.port}"
@@ -188,7 +188,7 @@ class Connection:
         return client
 
     def _publish(self, answer: Answer) -> asyncio.Future[bool]:
-        properties = Properties(PacketTypes.PUBLISH)
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.ContentType = JSON
         if answer.correlation is not None:
             properties.CorrelationData = answer.correlation
