@@ -27,6 +27,10 @@ SHARE = 500
 CONCENTRATOR_SHARE, GROUP_SHARE = 60, 20
 
 EARLY_S = 3_000
+SILENT = {"gsm_outage", "unpaid_sim", "solar_dark"}
+HEARD = {"conflicting_duplicate", "moved", "hours_from_one"}
+"""Kinds that show only where the concentrator calls."""
+FROM_THE_START = {"clock_drift", "concentrator_clock", "unknown_channel"}
 ZERO_DAYS, USUAL_DAYS, SPIKE_DAYS = 14, 15, 90
 """Days of nothing, of the past, and of a long past that rules of docs/domain.md §3.15 need."""
 
@@ -154,13 +158,27 @@ class _Places:
         plain = (variants != SOLAR) & (variants != DIRECT_BATTERY)
         self.concentrators = rng.permutation(np.flatnonzero(plain)).tolist()
         self.groups = rng.permutation(len(layout.groups.ids)).tolist()
+        self.silent: set[int] = set()
         self.rng = rng
+
+    def other(self, concentrator: int, layout: Layout) -> int:
+        """The next concentrator that calls every night, if there is one."""
+        count = len(layout.concentrators.ids)
+        after = [(concentrator + n) % count for n in range(1, count)]
+        fine = [c for c in after if c not in self.silent and layout.concentrators.plan[c] != "WEEKLY"]
+        return (fine or after)[0]
 
     def forget(self, layout: Layout, concentrator: int) -> None:
         """Nothing of what is gathered by a concentrator shows any more."""
         low, high = layout.concentrators.modules[concentrator : concentrator + 2].tolist()
         for pool in (self.modules, self.unusual, self.loggers):
             pool[:] = [module for module in pool if not low <= module < high]
+
+    def heard(self, kind: str, layout: Layout) -> list[int]:
+        """Modules whose concentrator calls every night, and early where only then it shows."""
+        gatherer, session_s = layout.modules.concentrator, layout.concentrators.session_s
+        latest = EARLY_S if kind == "hours_from_one" else DAY_S
+        return [m for m in self.modules if gatherer[m] not in self.silent and session_s[gatherer[m]] < latest]
 
     def take(self, pool: list[int], count: int) -> list[int]:
         """The next of a pool, at most so many."""
@@ -189,10 +207,15 @@ def _of_kind(kind: str, plan: FieldPlan, layout: Layout, places: _Places) -> Ite
         for concentrator in places.take(pool, count):
             if kind == "unpaid_sim":
                 places.forget(layout, concentrator)
+            if kind in SILENT:
+                places.silent.add(concentrator)
             yield _timed(Fault(kind, 0, 0, concentrator=concentrator), plan, layout, places.rng)
     else:
         for module in _modules(kind, layout, places):
-            yield _timed(_at_module(kind, module, layout, places.rng), plan, layout, places.rng)
+            fault = _at_module(kind, module, layout, places.rng)
+            if kind in ("conflicting_duplicate", "moved"):
+                fault = replace(fault, other=places.other(fault.concentrator, layout))
+            yield _timed(fault, plan, layout, places.rng)
 
 
 def _modules(kind: str, layout: Layout, places: _Places) -> list[int]:
@@ -201,13 +224,9 @@ def _modules(kind: str, layout: Layout, places: _Places) -> list[int]:
         return places.take(places.loggers, 1)
     if kind in ("conflicting_duplicate", "moved") and len(layout.concentrators.ids) < 2:
         return []
-    pool = places.modules
-    if kind == "hours_from_one":  # seen only of concentrators that call within the hour that is not over yet
-        pool = [m for m in pool if layout.concentrators.session_s[layout.modules.concentrator[m]] < EARLY_S]
-        found = pool[:count]
-        places.modules = [m for m in places.modules if m not in set(found)]
-        return found
+    pool = places.heard(kind, layout) if kind in HEARD else places.modules
     found = places.take(pool, count)
+    places.modules = [m for m in places.modules if m not in set(found)]
     if kind == "battery_dead":
         found += places.take(places.unusual, max(1, count // 4))
     return found
@@ -230,7 +249,7 @@ def _timed(fault: Fault, plan: FieldPlan, layout: Layout, rng: np.random.Generat
     whole = fault.kind in WHOLE_DAYS
     latest = max(1, min(int(span * 0.6), span - 1 - (least + 1 if fault.kind in LONGEST_DAYS else 0)))
     first = 1 if latest <= 1 else int(rng.integers(max(1, min(span // 5, latest - 1)), latest + 1))
-    first = min(first, span - 1)
+    first = 0 if fault.kind in FROM_THE_START else min(first, span - 1)
     days = int(rng.integers(least, max(least, min(most, span - 2 - first)) + 1))  # with an after, if it can
     start = plan.day_start(first) + (0 if whole else int(rng.integers(1, 22)) * HOUR_S)
     end = plan.day_start(min(first + days, span)) + (
@@ -247,10 +266,6 @@ def _timed(fault: Fault, plan: FieldPlan, layout: Layout, rng: np.random.Generat
 def _sized(fault: Fault, layout: Layout, rng: np.random.Generator) -> Fault:
     kind, meters = fault.kind, layout.meters
     q_max = float(meters.q_max[fault.meter]) if fault.meter >= 0 else 0.0
-    other = -1
-    if kind in ("conflicting_duplicate", "moved"):
-        count = len(layout.concentrators.ids)
-        other = (fault.concentrator + 1) % count
     sizes = {
         "slow": lambda: rng.uniform(0.5, 0.85),
         "leak": lambda: _leak(fault.group, layout) * rng.uniform(0.08, 0.25),
@@ -268,7 +283,7 @@ def _sized(fault: Fault, layout: Layout, rng: np.random.Generator) -> Fault:
         "future_packet": lambda: float(DAY_S * rng.integers(2, 400)),
     }
     magnitude = sizes[kind]() if kind in sizes else 0.0
-    return replace(fault, magnitude=round(float(magnitude), 6), other=other)
+    return replace(fault, magnitude=round(float(magnitude), 6))
 
 
 def _leak(group: int, layout: Layout) -> float:

@@ -213,7 +213,7 @@ def _concentrators(kind: Ints, mode: Ints, concentrator: Ints, rng: np.random.Ge
     payer = np.where(rng.random(count) < 0.4, "UTILITY", "CUSTOMER").tolist()
     skew = rng.normal(0, 4, count).clip(-15, 15)
     session = np.where(
-        np.arange(count) % 4 == 0, rng.integers(420, 2_700, count), rng.integers(420, 9_000, count)
+        np.arange(count) % 2 == 0, rng.integers(420, 2_700, count), rng.integers(420, 9_000, count)
     )
     return Concentrators(ids, variant, plans, payer, skew, session, bounds)
 
