@@ -28,9 +28,11 @@ from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
+from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
+from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.packets import Packet
 from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
 from balance_ingest.entrypoints import kafka, mqtt
@@ -40,6 +42,7 @@ from balance_ingest.settings import MQTT_URL, IngestSettings
 
 SERVICE = "ingest"
 _DESCRIPTIONS_A_BATCH = 500
+_DECISIONS_A_BATCH = 100
 _DELIVERY_EVERY_S = 15.0
 
 
@@ -99,6 +102,7 @@ class Assembly:
             Worker("unusual", judging.step, metrics=metrics, idle_s=1.0),
             Worker("delivery", self._delivering().step, metrics=metrics, idle_s=_DELIVERY_EVERY_S),
             self._assets(),
+            self._edits(),
         ]
 
     def edge(self) -> Sequence[Runnable]:
@@ -182,6 +186,27 @@ class Assembly:
             handle=handle,
             metrics=self._process.metrics,
             max_weight=_DESCRIPTIONS_A_BATCH,
+            version=self._process.version,
+        )
+
+    def _edits(self) -> Sink[Edit]:
+        decisions = PostgresDecisions(self._pool, self._rules.days, self._now)
+        calendar = self._settings.installation.calendar
+
+        def decode(record: Record) -> Edit:
+            return kafka.decode_reading_edit(self._codec, calendar, record.value)
+
+        def handle(edits: Sequence[Edit]) -> None:
+            self._metrics.days_decided.inc(handlers.handle_reading_edits(edits, decisions))
+
+        return Sink(
+            topics=[catalogue.READING_EDITS],
+            group=kafka.READING_EDITS_GROUP,
+            kafka=self._settings.installation.kafka,
+            decode=decode,
+            handle=handle,
+            metrics=self._process.metrics,
+            max_weight=_DECISIONS_A_BATCH,
             version=self._process.version,
         )
 

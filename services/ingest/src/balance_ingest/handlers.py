@@ -9,12 +9,21 @@ from typing import TypeVar
 from balance_ingest.computing import Touched, compute_days, settle_parked
 from balance_ingest.domain.cutting import Harvest, harvest
 from balance_ingest.domain.days import Days
-from balance_ingest.domain.heard import heard_of
 from balance_ingest.domain.edits import Edit
+from balance_ingest.domain.heard import heard_of
 from balance_ingest.domain.packets import Packet
 from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
 from balance_ingest.domain.screening import Limits
-from balance_ingest.ports import Delivery, DescribedUsagePoint, Plans, Register, Silence, Store, Unusual
+from balance_ingest.ports import (
+    Decisions,
+    Delivery,
+    DescribedUsagePoint,
+    Plans,
+    Register,
+    Silence,
+    Store,
+    Unusual,
+)
 from balance_ingest.storing import join_evidence
 from balance_ingest.telling import join_telemetry
 

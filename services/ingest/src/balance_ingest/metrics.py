@@ -27,6 +27,11 @@ class IngestMetrics:
             "Elements of packets that were refused and kept with their finding",
             registry=registry,
         )
+        self.days_decided = Counter(
+            "balance_ingest_days_marked_by_decisions_total",
+            "Days of usage points marked because an operator's decision changed",
+            registry=registry,
+        )
         self.days_marked = Counter(
             "balance_ingest_channel_days_marked_by_assets_total",
             "Channel-days marked because the register changed",

@@ -96,7 +96,13 @@ class Work(Protocol):
         """Evidence of a channel that this holds lies in [first, until), if there is any."""
         ...
 
-    def circumstances(self, channels: Sequence[int]) -> Circumstances:
+    def doubts(self, channels: Sequence[int], start: int, end: int) -> Circumstances:
+        """Faults of the channels, and clocks of the days within [start, end), alone. Costs nothing where there
+        is none.
+        """
+        ...
+
+    def circumstances(self, channels: Sequence[int], start: int, end: int) -> Circumstances:
         """What bears upon readings of these channels beside their evidence and history."""
         ...
 

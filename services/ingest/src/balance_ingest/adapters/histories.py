@@ -12,6 +12,7 @@ from psycopg import Connection
 from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import Ints
+from balance_ingest.domain.edits import Edit, in_order
 from balance_ingest.domain.history import Fitting, Meter, UsagePoint
 from balance_ingest.domain.measuring import MAXIMA_AT, MINIMA_AT
 from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
@@ -37,10 +38,10 @@ def to_row_fittings(fittings: Sequence[Fitting]) -> list[dict[str, Any]]:
 
 def from_row_usage_point(row: Sequence[Any], table: ParameterTable = DEFAULTS) -> UsagePoint:
     """A usage point of (usage_point, usage_point_id, resource, meters, fittings, related), and what follows
-    of sensor_kind, the row of that kind, and channels beside its own as (module, number, channel).
+    of sensor_kind, the row of that kind, channels beside its own as (module, number, channel), and edits.
     """
     key, name, code, meters, fittings, related, *more = row
-    sensor_kind, kind, beside = (*more, None, None, None)[:3]
+    sensor_kind, kind, beside, edits = (*more, None, None, None, None)[:4]
     extremes = {(module, number): channel for module, number, channel in beside or ()}
     resource = _RESOURCES[code]
     return UsagePoint(
@@ -54,6 +55,7 @@ def from_row_usage_point(row: Sequence[Any], table: ParameterTable = DEFAULTS) -
         related=frozenset(related or ()),
         sensor_kind=sensor_kind,
         kind=SensorKind(**kind) if kind else None,
+        decisions=in_order(_edit(name, **edit) for edit in edits or ()),
     )
 
 
@@ -61,6 +63,11 @@ def _fitting(extremes: Mapping[tuple[str, int], int], **given: Any) -> Fitting:
     module, number = given["module_id"], given["number"]
     minima, maxima = (extremes.get((module, number + beside)) for beside in (MINIMA_AT, MAXIMA_AT))
     return Fitting(**given, minima_id=minima, maxima_id=maxima)
+
+
+def _edit(name: str, **given: Any) -> Edit:
+    values = given.pop("values")
+    return Edit(**given, usage_point=name, standing=True, values=None if values is None else tuple(values))
 
 
 class Histories:
@@ -126,7 +133,7 @@ def _window(channel: int, points: Sequence[UsagePoint]) -> tuple[int, ...]:
     earlier = max((m.removed for m in point.meters[:-1]), default=meter.fitted)
     start = max(meter.fitted, fitting.fitted, before, earlier)
     end = min(meter.removed, fitting.removed)
-    if told_kind(point.resource, point.sensor_kind):
+    if point.decisions or told_kind(point.resource, point.sensor_kind):
         return _NOBODY
     numbers = (meter.weight, meter.q_max, fitting.number, point.resource.code, meter.sum_tolerance)
     return (point.key, start, end, *numbers, *_range(point))

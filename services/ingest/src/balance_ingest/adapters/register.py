@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from balance_ingest.adapters.histories import from_row_usage_point, to_row_fittings, to_row_meters
 from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers, number_channels
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.reading_edits import decided_days, standing_spans
 from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
@@ -51,6 +52,7 @@ class PostgresRegister:
                     new = self._kept(conn, point, numbers)
                     kept.append(new)
                     marked |= self._touched(conn, old, new)
+                    marked |= decided_days(conn, self._days, new.name, standing_spans(conn, new.name))
             settle_kinds(conn, kept)
             self._mark(conn, marked)
         return len(marked)

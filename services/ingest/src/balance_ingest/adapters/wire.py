@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.errors import BadRecord
+from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Quality, Resource
 
 from balance_ingest.domain.days import HOUR_S
@@ -49,6 +50,9 @@ _MAX_WEIGHT = 10**9
 _MAX_REGISTER = 10**15
 _MAX_FLOW = 10**12
 _MAX_EDITED = 10**15
+_MAX_REASON = 200
+_READ_FROM = int(datetime(1996, 1, 1, tzinfo=UTC).timestamp())
+"""No evidence, and so no reading, is older (§2.5)."""
 MAX_HISTORY = 1000
 """Meters, or fittings, of one usage point: comparing two histories takes the square of it."""
 
@@ -211,17 +215,25 @@ def _channel(value: Mapping[str, Any]) -> DescribedChannel:
     )
 
 
-def from_wire_reading_edit(value: Mapping[str, Any]) -> Edit:
+def from_wire_reading_edit(value: Mapping[str, Any], calendar: Calendar) -> Edit:
     """A decision about readings; raises BadRecord for one that cannot be carried out."""
     check_id("edit_id", value["edit_id"])
     check_id("usage_point_id", value["usage_point_id"])
     check_range("version", value["version"], 0, 2**63 - 1)
-    start, end = (instant(field, value[field]) for field in ("start_at", "end_at"))
-    if start % HOUR_S or end % HOUR_S or not start < end <= start + LONGEST_EDIT_S:
+    for field in ("reason", "decided_by"):
+        if len(value[field]) > _MAX_REASON or "\x00" in value[field]:
+            raise BadRecord(f"expected {field} of up to {_MAX_REASON} characters, found {len(value[field])}")
+    start, end = (value[field] // 1000 for field in ("start_at", "end_at"))
+    check_range("start_at", start, _READ_FROM, _LATEST)
+    check_range("end_at", end, _READ_FROM, _LATEST)
+    late = start - int(calendar.day_start(datetime.fromtimestamp(start, UTC)).timestamp())
+    if late % HOUR_S or (end - start) % HOUR_S or not start < end <= start + LONGEST_EDIT_S:
         raise BadRecord(
             f"expected whole hours, from 1 to {LONGEST_EDIT_S // HOUR_S} of them, "
             f"found {start} to {end} s after 1970: correct the span of the edit"
         )
+    if value["state"] not in ("STANDING", "WITHDRAWN"):
+        raise BadRecord(f"expected state STANDING or WITHDRAWN, found {value['state']}")
     action, values = value["action"], value["values"]
     if action not in ("EDIT", "CONFIRM"):
         raise BadRecord(f"expected action EDIT or CONFIRM, found {action}")

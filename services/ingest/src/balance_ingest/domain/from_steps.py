@@ -32,6 +32,21 @@ def fill_hours(sheet: Sheet, steps: Sequence[Step], day: int, hours: slice, mine
     sheet.suspect[hours] |= suspect & mine
 
 
+def offered_hours(steps: Sequence[Step], day: int, hours: int) -> tuple[Ints, Bools]:
+    """Values of a day's hours without the quarantine of steps that may be confirmed, and where there is
+    one.
+    """
+    end = day + hours * HOUR_S
+    touching = [s for s in steps if s.used and s.start < end and day < s.end]
+    values, covered, _ = _amounts([s for s in touching if not s.quarantined or s.confirmable], day, hours)
+    blocked = np.zeros(hours, bool)
+    for step in touching:
+        if step.quarantined and not step.confirmable:
+            first, after = max(step.start, day) - day, min(step.end, end) - day
+            blocked[first // HOUR_S : -(-after // HOUR_S)] = True
+    return values, (covered == HOUR_S) & ~blocked
+
+
 def _amounts(steps: Sequence[Step], start: int, hours: int) -> tuple[Ints, Ints, Ints]:
     """By hour of a day: consumption in base units, seconds covered, whether a long step takes part."""
     value, covered = np.zeros(hours, np.int64), np.zeros(hours, np.int64)

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from balance_kernel.quantity import Resource
 
+from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.sensor_kinds import SENSED, SensorKind, kind_of
 
 FOREVER = 2**62
@@ -85,6 +86,8 @@ class UsagePoint:
     """Kind of sensor, as the register says it."""
     kind: SensorKind | None = None
     """What the table says of its kind; None for meters and for a kind that it does not have."""
+    decisions: tuple[Edit, ...] = ()
+    """Standing decisions about its readings, each before those that count instead of it."""
 
     @property
     def is_sensed(self) -> bool:

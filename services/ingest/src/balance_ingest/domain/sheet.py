@@ -20,8 +20,12 @@ ESTIMATED = Quality.ESTIMATED.code
 EDITED = Quality.EDITED.code
 SUSPECT = Quality.SUSPECT.code
 MISSING = Quality.MISSING.code
+_WITH_VALUE = (VALID, ESTIMATED, EDITED)
 NOTHING = -(2**62)
 """Stands for no least or greatest value; evidence of an interval has 32 bits."""
+
+
+ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,28 @@ class ReadingDay:
     minima: Sequence[int | None] = ()
     maxima: Sequence[int | None] = ()
     """Least and greatest value of each VALID hour, of a sensor that keeps them; else empty."""
+
+
+class Offers:
+    """What evidence gives hours without their quarantine, for confirmations (docs/domain.md §3.12).
+
+    `low` and `high`: with the smallest and the largest of intervals in conflict; those hours `differ`.
+    """
+
+    def __init__(self, hours: int) -> None:
+        """Nothing yet."""
+        self.low, self.high = np.zeros(hours, np.int64), np.zeros(hours, np.int64)
+        self.there, self.differ = np.zeros(hours, bool), np.zeros(hours, bool)
+        self.mean = np.zeros(hours, bool)
+        """Hours that may be below zero."""
+
+    def put(
+        self, hours: slice, mine: Bools, low: Ints, high: Ints, differ: Bools | bool, mean: bool = False
+    ) -> None:
+        """Take what is offered for `mine` among some hours."""
+        for held, told in ((self.low, low), (self.high, high), (self.differ, differ), (self.mean, mean)):
+            held[hours] = np.where(mine, told, held[hours])
+        self.there[hours] |= mine
 
 
 class Sheet:
@@ -55,7 +81,12 @@ class Sheet:
         self.value = np.zeros(hours, np.int64)
         self.quality = np.full(hours, MISSING, np.int16)
         self.suspect = np.zeros(hours, bool)
+        self.moved = np.zeros(hours, bool)
+        """Hours that a clock's offset moved (docs/domain.md §3.13): no part of a gap, nor of a profile."""
         self._extremes: tuple[Ints, Ints] | None = None
+        confirmed = any(edit.values is None for edit in point.decisions)
+        self.offers = Offers(hours) if confirmed else None
+        self._decided: NDArray[np.int16] | None = None
 
     def _meters(self) -> Ints:
         found = np.full(len(self.hour), -1, np.int64)
@@ -104,28 +135,37 @@ class Sheet:
             ]
             yield told if any(value is not None for value in told) else ()
 
+    def decide(self, positions: Ints, quality: int, values: Ints) -> None:
+        """Let hours have a value and a quality, whatever else is said of them."""
+        if self._decided is None:
+            self._decided = np.zeros(len(self.hour), np.int16)
+        self._decided[positions] = quality
+        self.value[positions] = values
+
     @property
     def covered(self) -> Bools:
         """Hours with a channel and a meter."""
         found: Bools = (self.fitting >= 0) & (self.meter >= 0)
         return found
 
-    def settled(self) -> NDArray[np.int16]:
-        """Quality of each hour: MISSING without fittings; else SUSPECT goes before all."""
-        settled = np.where(self.suspect, np.int16(SUSPECT), self.quality)
-        return np.where(self.covered, settled, np.int16(MISSING))
+    def settled(self, hours: slice = ALL) -> NDArray[np.int16]:
+        """Quality of each of some hours: what was decided, else MISSING without fittings, else SUSPECT before
+        all.
+        """
+        settled = np.where(self.suspect[hours], np.int16(SUSPECT), self.quality[hours])
+        found = np.where((self.fitting[hours] >= 0) & (self.meter[hours] >= 0), settled, np.int16(MISSING))
+        return found if self._decided is None else np.where(self._decided[hours], self._decided[hours], found)
 
-    def reading_days(self) -> Iterator[ReadingDay]:
-        """The days that have more than MISSING hours."""
-        quality = self.settled()
-        for day, after in zip(self.days, (*self.days[1:], self.end), strict=True):
-            hours = self.hours_in(day, after)
-            qualities = quality[hours].tolist()
+    def reading_days(self, days: Sequence[int], calendar: Days) -> Iterator[ReadingDay]:
+        """Those of some days that have more than MISSING hours."""
+        for day in days:
+            hours = self.hours_in(day, calendar.end_of(day))
+            qualities = self.settled(hours).tolist()
             if any(code != MISSING for code in qualities):
                 values = self.value[hours].tolist()
                 yield ReadingDay(
                     day,
-                    [v if q in (VALID, ESTIMATED) else None for v, q in zip(values, qualities, strict=True)],
+                    [v if q in _WITH_VALUE else None for v, q in zip(values, qualities, strict=True)],
                     qualities,
                     *self._extremes_of(hours, qualities),
                 )

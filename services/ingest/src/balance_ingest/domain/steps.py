@@ -58,6 +58,11 @@ class Step:
         return self.kind == "high"
 
     @property
+    def confirmable(self) -> bool:
+        """Whether a confirmation may release it: high, or ordinary by itself (docs/domain.md §3.12)."""
+        return self.quarantined and self.kind in ("", "wrap", "high")
+
+    @property
     def is_jump(self) -> bool:
         """Whether it counts for a run of two devices: a fall or high, and no declared exchange."""
         return self.is_fall or (self.is_high and not self.exchanged)

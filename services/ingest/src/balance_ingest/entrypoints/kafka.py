@@ -50,12 +50,12 @@ def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset
     raise BadRecord(f"expected an asset such as {wire.USAGE_POINT}, found {name}: written to the wrong topic")
 
 
-def decode_reading_edit(codec: Codec, _calendar: Calendar, data: bytes | None) -> Edit:
+def decode_reading_edit(codec: Codec, calendar: Calendar, data: bytes | None) -> Edit:
     """A decision about readings of framed bytes. Raises BadRecord."""
     name, value = decoded(codec, data)
     if name != wire.READING_EDIT:
         raise BadRecord(f"expected {wire.READING_EDIT}, found {name}: written to the wrong topic")
-    return wire.from_wire_reading_edit(value)
+    return wire.from_wire_reading_edit(value, calendar)
 
 
 Decode = Callable[[Codec, Calendar, bytes | None], object]
