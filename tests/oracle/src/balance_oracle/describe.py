@@ -56,6 +56,7 @@ def usage_point(
     resource: str = "GAS",
     version: int = 1,
     state: str = "ACTIVE",
+    sensor_kind: str | None = None,
 ) -> Described:
     """A UsagePointDescribed."""
     return {
@@ -68,6 +69,7 @@ def usage_point(
         "object_path": [],
         "meters": list(meters),
         "channels": list(channels),
+        "sensor_kind": sensor_kind,
     }
 
 
@@ -146,6 +148,156 @@ def registers(
     }
 
 
+def measurements(
+    module_id: str,
+    channel: int,
+    start_at: int,
+    averages: Sequence[int],
+    minima: Sequence[int] = (),
+    maxima: Sequence[int] = (),
+    *,
+    step_s: int = 3600,
+    kind: str = "ARCHIVED",
+    missing: Sequence[int] = (),
+    sensor_kind: str | None = None,
+) -> Described:
+    """A ChannelMeasurements."""
+    return {
+        "module_id": module_id,
+        "channel": channel,
+        "kind": kind,
+        "sensor_kind": sensor_kind,
+        "start_at": start_at,
+        "step_s": step_s,
+        "averages": list(averages),
+        "minima": list(minima),
+        "maxima": list(maxima),
+        "missing": list(missing),
+    }
+
+
+def module_event(
+    module_id: str,
+    kind: str,
+    phase: str,
+    occurred_at: int,
+    channel: int | None = None,
+    value: int | None = None,
+    command_id: str | None = None,
+) -> Described:
+    """A ModuleEvent."""
+    return {
+        "module_id": module_id,
+        "channel": channel,
+        "kind": kind,
+        "phase": phase,
+        "occurred_at": occurred_at,
+        "value": value,
+        "command_id": command_id,
+    }
+
+
+def module_state(
+    module_id: str, observed_at: int, module_clock_at: int | None = None, battery_mv: int | None = None
+) -> Described:
+    """A ModuleState."""
+    return {
+        "module_id": module_id,
+        "observed_at": observed_at,
+        "module_clock_at": module_clock_at,
+        "battery_mv": battery_mv,
+        "signal_dbm": None,
+        "firmware": None,
+        "packet_mode": "UNSPECIFIED",
+        "relay_path": [],
+    }
+
+
+def session(
+    power: str = "UNSPECIFIED", signal_dbm: int | None = None, backlog_packets: int | None = None
+) -> Described:
+    """A SessionState."""
+    return {
+        "power": power,
+        "supply_mv": None,
+        "signal_dbm": signal_dbm,
+        "backlog_packets": backlog_packets,
+        "backlog_from_at": None,
+    }
+
+
+def module(
+    module_id: str,
+    settings: Sequence[tuple[int, str, str | None]] = (),
+    batteries: Sequence[tuple[str, int]] = (),
+    *,
+    version: int = 1,
+    state: str = "ACTIVE",
+) -> Described:
+    """A ModuleDescribed; settings are (valid_from, packet_mode, concentrator_id)."""
+    return {
+        "module_id": module_id,
+        "version": version,
+        "state": state,
+        "settings": [
+            {"valid_from": since, "packet_mode": mode, "concentrator_id": concentrator}
+            for since, mode, concentrator in settings
+        ],
+        "batteries": [{"battery_type": kind, "fitted_at": at} for kind, at in batteries],
+    }
+
+
+def concentrator(
+    concentrator_id: str,
+    settings: Sequence[tuple[int, str]] = (),
+    batteries: Sequence[tuple[str, int]] = (),
+    *,
+    variant: str = "MAINS",
+    version: int = 1,
+    state: str = "ACTIVE",
+) -> Described:
+    """A ConcentratorDescribed; settings are (valid_from, session_plan)."""
+    return {
+        "concentrator_id": concentrator_id,
+        "version": version,
+        "state": state,
+        "variant": variant,
+        "sim_payer": "UTILITY",
+        "object_path": [],
+        "settings": [{"valid_from": since, "session_plan": plan} for since, plan in settings],
+        "batteries": [{"battery_type": kind, "fitted_at": at} for kind, at in batteries],
+    }
+
+
+def edit(
+    edit_id: str,
+    usage_point_id: str,
+    start_at: int,
+    end_at: int,
+    values: Sequence[int] | None = None,
+    *,
+    of_conflict: str = "UNSPECIFIED",
+    decided_at: int = 0,
+    version: int = 1,
+    state: str = "STANDING",
+) -> Described:
+    """A ReadingEditDecided: an EDIT with values, a CONFIRM without."""
+    return {
+        "edit_id": edit_id,
+        "version": version,
+        "state": state,
+        "action": "CONFIRM" if values is None else "EDIT",
+        "usage_point_id": usage_point_id,
+        "start_at": start_at,
+        "end_at": end_at,
+        "values": list(values or ()),
+        "of_conflict": of_conflict,
+        "reason": "METER_CHECKED",
+        "decided_by": "account-1",
+        "decided_at": decided_at,
+    }
+
+
 def packet(
     sequence: int,
     received_at: int,
@@ -153,18 +305,23 @@ def packet(
     registers: Sequence[Described] = (),
     *,
     concentrator_id: str = "J-1",
+    measurements: Sequence[Described] = (),
+    module_events: Sequence[Described] = (),
+    module_states: Sequence[Described] = (),
+    session: Described | None = None,
+    clock_ahead_s: int = 0,
 ) -> Described:
     """A ConcentratorPacketReceived."""
     return {
         "packet_id": f"{concentrator_id}-{sequence}",
         "concentrator_id": concentrator_id,
         "sequence": sequence,
-        "sent_at": received_at,
+        "sent_at": received_at + clock_ahead_s * 1000,
         "received_at": received_at,
         "archives": list(archives),
         "registers": list(registers),
-        "measurements": [],
-        "module_events": [],
-        "module_states": [],
-        "session": None,
+        "measurements": list(measurements),
+        "module_events": list(module_events),
+        "module_states": list(module_states),
+        "session": session,
     }

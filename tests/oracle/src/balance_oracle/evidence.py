@@ -5,23 +5,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from balance_oracle.days import MeteringDays
-from balance_oracle.settings import DAY, Settings
+from balance_oracle.screening import (
+    STEPS,
+    is_bad_record,
+    refuse_archive,
+    refuse_measurements,
+    refuse_registers,
+)
+from balance_oracle.settings import Settings
+
+__all__ = ["END", "POINT", "START", "STEPS", "Evidence", "Said", "gather", "is_bad_record", "join"]
 
 Channel = tuple[str, int]
-Finding = tuple[str, str, int]
+Finding = tuple[str, str, int, int]
+"""(rule, subject, start, end); the subject is a usage point, ``module/channel``, module or concentrator."""
 
 START, END, POINT = "START", "END", "POINT"
-STEPS = (900, 1800, 3600)
-MOST_VALUES = 3000
-MOST_REGISTER = 10**15
-MOST_SEQUENCE = 2**62 - 1
 RANKS = {"CURRENT": 0, "ARCHIVED": 1}
-EARLIEST_RECEIPT_MS = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp() * 1000)
-LATEST_RECEIPT_MS = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
+MINIMA, MAXIMA = 16, 32
+"""§2.6: what is added to a channel for its minima, its maxima."""
 
 
 @dataclass(frozen=True)
@@ -48,57 +53,70 @@ def join(one: Said | None, other: Said) -> Said:
 
 @dataclass
 class Evidence:
-    """By channel: intervals by (start, step), registers by (kind, instant); and what was refused."""
+    """By channel: intervals by (start, step), registers by (kind, instant); and what was found about it."""
 
     intervals: dict[Channel, dict[tuple[int, int], Said]] = field(default_factory=lambda: defaultdict(dict))
     registers: dict[Channel, dict[tuple[str, int], Said]] = field(default_factory=lambda: defaultdict(dict))
     findings: set[Finding] = field(default_factory=set)
+    early: dict[tuple[Channel, int], tuple[int, int]] = field(default_factory=dict)
+    """§3.13.4: archives that end too late, by channel and start: (sequence, end)."""
 
-    def hear_interval(self, channel: Channel, start: int, step: int, said: Said) -> None:
-        known = self.intervals[channel]
-        known[start, step] = join(known.get((start, step)), said)
+    def hear_run(
+        self, channel: Channel, element: Mapping[str, Any], values: list[int], sequence: int
+    ) -> None:
+        """Every value of a run of intervals that is not missing."""
+        known, step = self.intervals[channel], element["step_s"]
+        revision = (RANKS[element["kind"]], sequence)
+        for position, value in enumerate(values):
+            if position not in element["missing"]:
+                key = element["start_at"] // 1000 + position * step, step
+                known[key] = join(known.get(key), Said(revision, value, value))
 
     def hear_register(self, channel: Channel, kind: str, instant: int, said: Said) -> None:
         known = self.registers[channel]
         known[kind, instant] = join(known.get((kind, instant)), said)
 
-
-def is_bad_record(packet: Mapping[str, Any]) -> bool:
-    """§2.5, last sentence: a packet that goes to the dead letters as a whole."""
-    ids = (packet["packet_id"], packet["concentrator_id"])
-    return (
-        not 0 <= packet["sequence"] <= MOST_SEQUENCE
-        or not all(map(_is_id, ids))
-        or not EARLIEST_RECEIPT_MS <= packet["received_at"] < LATEST_RECEIPT_MS
-    )
-
-
-def _is_id(text: str) -> bool:
-    return 1 <= len(text) <= 64 and "\0" not in text
+    def refuse(self, rule: str, element: Mapping[str, Any], at: int) -> None:
+        """Keep the finding of a refused element."""
+        subject = element_name(element)
+        self.findings.add((rule, subject, at // 1000, at // 1000))
 
 
 def gather(packets: Iterable[Mapping[str, Any]], days: MeteringDays, settings: Settings) -> Evidence:
-    """Join everything the packets say that is not refused."""
+    """Join everything the packets say of intervals and registers that is not refused."""
     evidence = Evidence()
     for packet in packets:
         if is_bad_record(packet):
             continue
         now = packet["received_at"] // 1000
         for archive in packet["archives"]:
-            if rule := _refuse_archive(archive, now, days, settings):
-                evidence.findings.add(_refused(rule, archive))
+            if rule := refuse_archive(archive, now, days, settings):
+                evidence.refuse(rule, archive, archive["start_at"])
             else:
                 _hear_archive(evidence, archive, packet["sequence"], days)
+                _hear_clock(evidence, archive, archive["values"], packet, settings)
+        for element in packet["measurements"]:
+            if rule := refuse_measurements(element, now, days, settings):
+                evidence.refuse(rule, element, element["start_at"])
+            else:
+                _hear_measurements(evidence, element, packet["sequence"])
+                _hear_clock(evidence, element, element["averages"], packet, settings)
         for entry in packet["registers"]:
-            if rule := _refuse_registers(entry, now, settings):
-                evidence.findings.add(_refused(rule, entry))
+            if rule := refuse_registers(entry, now, settings):
+                evidence.refuse(rule, entry, entry["start_at"])
             else:
                 _hear_registers(evidence, entry, packet["sequence"])
-    for channel, registers in evidence.registers.items():
-        for (_, instant), said in registers.items():
-            if said.conflict:
-                evidence.findings.add(("vee.conflicting_duplicate", channel_name(channel), instant))
+    _find_conflicts(evidence)
+    for (channel, start), (_, end) in evidence.early.items():
+        evidence.findings.add(("vee.clock_drift", channel_name(channel), start, end))
     return evidence
+
+
+def _find_conflicts(evidence: Evidence) -> None:
+    for channel, registers in evidence.registers.items():
+        for (_, at), said in registers.items():
+            if said.conflict:
+                evidence.findings.add(("vee.conflicting_duplicate", channel_name(channel), at, at))
 
 
 def channel_name(channel: Channel) -> str:
@@ -106,73 +124,34 @@ def channel_name(channel: Channel) -> str:
     return f"{channel[0]}/{channel[1]}"
 
 
-def _refused(rule: str, element: Mapping[str, Any]) -> Finding:
-    return rule, channel_name((element["module_id"], element["channel"])), element["start_at"] // 1000
-
-
-def _refuse_time(starts: Iterable[int], ends: Iterable[int], now: int, settings: Settings) -> str | None:
-    if any(end > now + settings.skew for end in ends):
-        return "vee.future_time"
-    if any(start < now - settings.horizon for start in starts):
-        return "vee.stale_time"
-    return None
-
-
-def _refuse_archive(
-    archive: Mapping[str, Any], now: int, days: MeteringDays, settings: Settings
-) -> str | None:
-    start, step, values = archive["start_at"] // 1000, archive["step_s"], archive["values"]
-    starts = [start + position * step for position in range(len(values))]
-    if rule := _refuse_time(starts, [begin + step for begin in starts], now, settings):
-        return rule
-    missing = set(archive["missing"])
-    registers = [r for r in (archive["register_start"], archive["register_end"]) if r is not None]
-    absurd = (
-        step not in STEPS
-        or not 1 <= len(values) <= MOST_VALUES
-        or (start - days.containing(start)) % step != 0
-        or any(not 0 <= position < len(values) for position in missing)
-        or any(not -(2**31) <= v < 2**31 for i, v in enumerate(values) if i not in missing)
-        or any(not 0 <= register <= MOST_REGISTER for register in registers)
-        or (archive["channel"] == 0 and bool(registers))
-        or not 0 <= archive["channel"] <= 15
-        or archive["kind"] not in RANKS
-        or not _is_id(archive["module_id"])
-    )
-    return "vee.absurd_value" if absurd else None
-
-
-def _refuse_registers(entry: Mapping[str, Any], now: int, settings: Settings) -> str | None:
-    offsets, values = entry["offsets_s"], entry["values"]
-    instants = [entry["start_at"] // 1000 + offset for offset in offsets]
-    if rule := _refuse_time(instants, instants, now, settings):
-        return rule
-    absurd = (
-        len(offsets) != len(values)
-        or not 1 <= len(values) <= MOST_VALUES
-        or any(not 0 <= offset <= 35 * DAY for offset in offsets)
-        or any(not 0 <= value <= MOST_REGISTER for value in values)
-        or not 1 <= entry["channel"] <= 15
-        or not _is_id(entry["module_id"])
-    )
-    return "vee.absurd_value" if absurd else None
+def element_name(element: Mapping[str, Any]) -> str:
+    """How a finding names what an element is about: its channel, or its module when it has none."""
+    channel = element.get("channel")
+    module: str = element["module_id"]
+    return module if channel is None else channel_name((module, channel))
 
 
 def _hear_archive(evidence: Evidence, archive: Mapping[str, Any], sequence: int, days: MeteringDays) -> None:
     channel = (archive["module_id"], archive["channel"])
-    revision = (RANKS[archive["kind"]], sequence)
-    start, step, values = archive["start_at"] // 1000, archive["step_s"], archive["values"]
-    for position, value in enumerate(values):
-        if position not in archive["missing"]:
-            evidence.hear_interval(channel, start + position * step, step, Said(revision, value, value))
-    end = start + len(values) * step
+    evidence.hear_run(channel, archive, archive["values"], sequence)
+    start = archive["start_at"] // 1000
+    end = start + len(archive["values"]) * archive["step_s"]
     for kind, instant, register in (
         (START, start, archive["register_start"]),
         (END, end, archive["register_end"]),
     ):
         if register is not None:
             edge = kind if days.is_start(instant) else POINT
-            evidence.hear_register(channel, edge, instant, Said(revision, register, register))
+            said = Said((RANKS[archive["kind"]], sequence), register, register)
+            evidence.hear_register(channel, edge, instant, said)
+
+
+def _hear_measurements(evidence: Evidence, element: Mapping[str, Any], sequence: int) -> None:
+    """§2.6: averages, minima and maxima are three channels."""
+    module, channel = element["module_id"], element["channel"]
+    evidence.hear_run((module, channel), element, element["averages"], sequence)
+    evidence.hear_run((module, channel + MINIMA), element, element["minima"], sequence)
+    evidence.hear_run((module, channel + MAXIMA), element, element["maxima"], sequence)
 
 
 def _hear_registers(evidence: Evidence, entry: Mapping[str, Any], sequence: int) -> None:
@@ -180,3 +159,18 @@ def _hear_registers(evidence: Evidence, entry: Mapping[str, Any], sequence: int)
     for offset, value in zip(entry["offsets_s"], entry["values"], strict=True):
         said = Said((RANKS["ARCHIVED"], sequence), value, value)
         evidence.hear_register(channel, POINT, entry["start_at"] // 1000 + offset, said)
+
+
+def _hear_clock(
+    evidence: Evidence,
+    run: Mapping[str, Any],
+    values: list[int],
+    packet: Mapping[str, Any],
+    settings: Settings,
+) -> None:
+    """§3.13.4: a run of intervals that ends long after its packet was received."""
+    start = run["start_at"] // 1000
+    end = start + len(values) * run["step_s"]
+    if settings.applies("clocks") and end > packet["received_at"] // 1000 + settings.clock_tolerance:
+        key = (run["module_id"], run["channel"]), start
+        evidence.early[key] = max(evidence.early.get(key, (-1, 0)), (packet["sequence"], end))

@@ -43,14 +43,23 @@ class UsagePoint:
 
     usage_point_id: str
     resource: str
+    sensor_kind: str | None
     meters: tuple[Meter, ...]
     fittings: tuple[Fitting, ...]
+
+    @property
+    def is_sensor(self) -> bool:
+        """Whether it is measured (§3.14), not metered."""
+        return self.resource in ("SENSOR", "TEMPERATURE")
 
     def meter_at(self, instant: int) -> Meter | None:
         return next((m for m in self.meters if m.fitted <= instant < m.removed), None)
 
     def fitting_over(self, start: int, end: int) -> Fitting | None:
         return next((f for f in self.fittings if f.holds(start, end)), None)
+
+    def one_meter_over(self, start: int, end: int) -> Meter | None:
+        return next((m for m in self.meters if m.fitted <= start and end <= m.removed), None)
 
     def meter_edge_inside(self, start: int, end: int) -> bool:
         """Whether a meter fitting begins or ends strictly between the two instants."""
@@ -72,6 +81,7 @@ def usage_point(described: Mapping[str, Any]) -> UsagePoint:
     return UsagePoint(
         described["usage_point_id"],
         described["resource"],
+        described.get("sensor_kind"),
         () if gone else tuple(_meter(m) for m in described["meters"]),
         () if gone else tuple(_fitting(c) for c in described["channels"]),
     )

@@ -50,11 +50,19 @@ class Channel:
 
 @dataclass(frozen=True)
 class Fleet:
-    """Every version of every asset, and the channels that report."""
+    """Every version of every asset, the channels that count, and those that measure."""
 
     usage_points: tuple[Described, ...]
     balance_groups: tuple[Described, ...]
     channels: tuple[Channel, ...]
+    modules: tuple[Described, ...] = ()
+    concentrators: tuple[Described, ...] = ()
+    sensors: tuple[Channel, ...] = ()
+
+    @property
+    def module_ids(self) -> list[str]:
+        """Modules that report."""
+        return sorted({channel.module_id for channel in (*self.channels, *self.sensors)})
 
 
 def make_place(
@@ -82,14 +90,14 @@ def make_fleet(random: Random, place: Place, most_members: int = 3, house: str =
     for name in names:
         point, found = _make_usage_point(random, place, name)
         channels += found
-        versions += _history(random, point)
+        versions += history_of(random, point)
     if random.random() < 0.3:
         versions.append(_thermometer(place, house))
         channels.append(Channel(f"R-F-0{house}", 0, 0, 8, 20_000))
     groups = [
         version
         for group_id in ("G-1", "G-2")[: random.randint(1, 2)]
-        for version in _history(random, _make_group(random, place, group_id + house, names))
+        for version in history_of(random, _make_group(random, place, group_id + house, names))
     ]
     return Fleet(tuple(versions), tuple(groups), tuple(channels))
 
@@ -117,14 +125,14 @@ def _make_usage_point(random: Random, place: Place, name: str) -> tuple[Describe
     meters = [meter(before, **traits)]
     register = random.choice((0, 500, 10**digits - 60))
     if random.random() < 0.3:
-        when = _instant(random, place)
+        when = instant_of(random, place)
         meters[0]["removed_at"] = when
         meters[0]["final_register"] = random.choice((None, register + 5, register + 500))
         meters.append(meter(when, initial=random.choice((None, 0, 10))) | {"pulse_weight": 5})
     modules = [fitting(f"R-{name}", 1, before)]
     channels = [Channel(f"R-{name}", 1, register, digits, usual)]
     if random.random() < 0.25:
-        when = _instant(random, place)
+        when = instant_of(random, place)
         modules[0]["removed_at"] = when
         modules.append(fitting(f"R-{name}-2", 2, when + random.choice((0, HOUR_MS // 2, 5 * HOUR_MS))))
         channels.append(Channel(f"R-{name}-2", 2, 0, digits, usual))
@@ -142,8 +150,8 @@ def _make_group(random: Random, place: Place, group_id: str, names: list[str]) -
     before = place.start_ms - 30 * 24 * HOUR_MS
     members = []
     for name in names:
-        start = _instant(random, place) if random.random() < 0.1 else before
-        end = _instant(random, place) if random.random() < 0.1 else None
+        start = instant_of(random, place) if random.random() < 0.1 else before
+        end = instant_of(random, place) if random.random() < 0.1 else None
         if end is not None and end <= start:
             end = None
         coefficient = random.choice((1_000_000, 1_000_000, 500_000, -1_000_000))
@@ -152,9 +160,9 @@ def _make_group(random: Random, place: Place, group_id: str, names: list[str]) -
     return balance_group(group_id, members)
 
 
-def _history(random: Random, asset: Described) -> list[Described]:
+def history_of(random: Random, asset: Described) -> list[Described]:
     """The asset as it is in the end, after versions in which it was poorer, deleted or not there at all."""
-    kind = "members" if "members" in asset else "channels"
+    kind = next(name for name in ("members", "channels", "settings") if name in asset)
     poorer = [asset | {kind: asset[kind][:-1]}, asset | {"state": "DELETED"}]
     if kind == "channels":
         poorer.append(asset | {"meters": [m | {"pulse_weight": 3} for m in asset["meters"]]})
@@ -163,7 +171,7 @@ def _history(random: Random, asset: Described) -> list[Described]:
     return [version | {"version": n + 1} for n, version in enumerate([*versions, final])]
 
 
-def _instant(random: Random, place: Place) -> int:
+def instant_of(random: Random, place: Place) -> int:
     """An instant of the played days: on an hour, a quarter, or anywhere."""
     grain = random.choice((24 * HOUR_MS, HOUR_MS, HOUR_MS // 4, 1000))
     span = place.end_ms - place.start_ms

@@ -20,7 +20,7 @@ WRAP, RESET, UNEXPLAINED, DECLARED, HIGH = "wrap", "reset", "unexplained", "decl
 
 @dataclass
 class Step:
-    """From one register reading to the next; ``amount`` in base units when used, ``size`` in pulses."""
+    """From one register reading to the next; ``amount`` in base units when ``known``, ``size`` in pulses."""
 
     start: int
     end: int
@@ -28,8 +28,11 @@ class Step:
     after: int
     used: bool = True
     quarantined: bool = False
+    known: bool = False
     amount: int = 0
     kind: str = ""
+    held_until: int = 0
+    """Where the excursion ends that its fall begins."""
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -39,6 +42,10 @@ class Step:
     @property
     def is_fall(self) -> bool:
         return self.kind in (RESET, UNEXPLAINED)
+
+    def know(self, amount: int) -> None:
+        """Its consumption, though it may yet be held back."""
+        self.amount, self.known = amount, True
 
     def until(self, instant: int) -> int:
         """Consumption up to ``instant``, clipped to the step."""
@@ -62,7 +69,9 @@ def steps_of(point: UsagePoint, fitting: Fitting, evidence: Evidence, findings: 
     _quarantine_excursions(steps)
     _quarantine_runs(steps, point, findings)
     for step in steps:
-        findings.update((rule, point.usage_point_id, step.start) for rule in step.findings)
+        findings.update(
+            (rule, point.usage_point_id, step.start, max(step.end, step.held_until)) for rule in step.findings
+        )
     return steps
 
 
@@ -85,7 +94,7 @@ def _judge(step: Step, point: UsagePoint) -> None:
     elif step.size < -1:
         _judge_fall(step, meter)
     else:
-        step.amount = max(step.size, 0) * meter.weight
+        step.know(max(step.size, 0) * meter.weight)
         _judge_high(step, meter)
 
 
@@ -95,7 +104,7 @@ def _judge_declared(step: Step, exchanges: list[tuple[Meter, Meter]], meter: Met
     if len(exchanges) == 1 and old.final is not None and new.initial is not None:
         first, second = old.final - step.before, step.after - new.initial
         if first >= 0 and second >= 0:
-            step.amount = first * old.weight + second * new.weight
+            step.know(first * old.weight + second * new.weight)
             _judge_high(step, meter)
             return
     _quarantine(step, "vee.negative_consumption")
@@ -105,7 +114,7 @@ def _judge_fall(step: Step, meter: Meter) -> None:
     wrapped = step.size + 10**meter.digits
     if wrapped >= 0 and _possible(wrapped * meter.weight - meter.weight, step, meter):
         step.kind = WRAP
-        step.amount = wrapped * meter.weight
+        step.know(wrapped * meter.weight)
         step.findings.append("vee.negative_consumption")
         return
     step.kind = RESET if _possible(step.after * meter.weight, step, meter) else UNEXPLAINED
@@ -135,6 +144,7 @@ def _quarantine_excursions(steps: list[Step]) -> None:
             continue
         back = next((j for j in range(k + 1, len(steps)) if steps[j].after >= fall.before), None)
         if back is not None and steps[back].end - fall.start <= EXCURSION:
+            fall.held_until = steps[back].end
             for inside in steps[k + 1 : back + 1]:
                 inside.quarantined = True
                 if inside.kind == HIGH:
@@ -147,20 +157,38 @@ def _quarantine_runs(steps: list[Step], point: UsagePoint, findings: set[Finding
         Jump(step.start, step.size, k) for k, step in enumerate(steps) if step.is_fall or step.kind == HIGH
     ]
     for run in alternating(jumps, JUMP_GAP):
-        findings.add(("vee.two_devices", point.usage_point_id, run[0].at))
-        for step in steps[run[0].step : run[-1].step + 1]:
+        held = steps[run[0].step : run[-1].step + 1]
+        findings.add(("vee.two_devices", point.usage_point_id, held[0].start, held[-1].end))
+        for step in held:
             step.quarantined = True
         for jump in run:
             steps[jump.step].findings = []
 
 
+def touching(steps: Iterable[Step], start: int, end: int) -> list[Step]:
+    """The steps, used or quarantined, that overlap [start, end)."""
+    return [s for s in steps if (s.used or s.quarantined) and s.start < end and start < s.end]
+
+
 def hour_from_steps(steps: Iterable[Step], start: int, end: int) -> tuple[int | None, str]:
     """§3.7.3: (value, quality) of the hour [start, end)."""
-    touching = [s for s in steps if (s.used or s.quarantined) and s.start < end and start < s.end]
-    if any(step.quarantined for step in touching):
+    overlapping = touching(steps, start, end)
+    if any(step.quarantined for step in overlapping):
         return None, "SUSPECT"
-    if sum(min(s.end, end) - max(s.start, start) for s in touching) < end - start:
+    value = _sum_of_steps(overlapping, start, end)
+    if value is None:
         return None, "MISSING"
-    value = sum(step.until(end) - step.until(start) for step in touching)
-    long = any(step.end - step.start > LONGEST_EXACT_STEP for step in touching)
+    long = any(step.end - step.start > LONGEST_EXACT_STEP for step in overlapping)
     return value, "ESTIMATED" if long else "VALID"
+
+
+def released_from_steps(steps: Iterable[Step], start: int, end: int) -> int | None:
+    """§3.12, CONFIRM: what the steps of the hour say when nothing is held back; None when one is a fall."""
+    overlapping = touching(steps, start, end)
+    return _sum_of_steps(overlapping, start, end) if all(step.known for step in overlapping) else None
+
+
+def _sum_of_steps(overlapping: list[Step], start: int, end: int) -> int | None:
+    if sum(min(s.end, end) - max(s.start, start) for s in overlapping) < end - start:
+        return None
+    return sum(step.until(end) - step.until(start) for step in overlapping)

@@ -11,7 +11,10 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of an installation that take part in the rules; spans in seconds."""
+    """Settings of an installation that take part in the rules; spans in seconds.
+
+    ``left_out``: names of ``balance_oracle.sections.SECTIONS`` that are not applied.
+    """
 
     skew: int = HOUR
     horizon: int = 1100 * DAY
@@ -19,6 +22,19 @@ class Settings:
     unreliable_share_ppm: int = 300_000
     in_service_factor: Fraction = Fraction(1)
     batch_correlation: Fraction = Fraction(0)
+    network_delay: int = 60
+    clock_tolerance: int = 120
+    clock_limit: int = 6 * HOUR
+    silence: int = 2 * DAY
+    unpaid_silence: int = 5 * DAY
+    weak_signal_dbm: int = -105
+    battery_notice: int = 90 * DAY
+    low_battery_mv: int = 3300
+    left_out: frozenset[str] = frozenset()
+
+    def applies(self, section: str) -> bool:
+        """Whether a section of the page takes part."""
+        return section not in self.left_out
 
 
 def half_up(numerator: int, denominator: int) -> int:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from balance_oracle.days import MeteringDays
-from balance_oracle.evidence import Finding, gather, is_bad_record
+from balance_oracle.delivery import Delivery
+from balance_oracle.edits import decisions_by_point
+from balance_oracle.evidence import gather, is_bad_record
 from balance_oracle.fittings import usage_point
 from balance_oracle.groups import group, group_days
 from balance_oracle.imbalance import GroupDay
-from balance_oracle.readings import compute_readings
+from balance_oracle.plans import make_plans
+from balance_oracle.readings import Everything, Extreme, compute_readings, evidence_days
 from balance_oracle.settings import Settings
+from balance_oracle.telemetry import Telemetry, listen
 
 ReadingDay = tuple[list[int | None], list[str]]
+Described = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -24,31 +29,44 @@ class Tables:
 
     ``readings``: (usage_point_id, day_start_ms) → (values, qualities) by hour.
     ``group_days``: (group_id, day_start_ms) → figures as in GroupDayComputed, without version and history.
-    ``findings``: (rule, subject, interval_start_ms); the subject is a usage point or ``module/channel``.
+    ``findings``: (rule, subject, interval_start_ms); the subject is a usage point, ``module/channel``, a
+    module or a concentrator.
     ``usage_points``: ids of all that were described.
+    ``extremes``: (usage_point_id, day_start_ms) → (least, greatest) by hour, of sensors that tell any.
+    ``spans``: the findings with the end of their interval too, (rule, subject, start_ms, end_ms).
+    ``telemetry``: module events, states and sessions, in seconds.
+    ``backlog_expected``: concentrators of which more is to come.
     """
 
     readings: dict[tuple[str, int], ReadingDay]
     group_days: dict[tuple[str, int], dict[str, Any]]
-    findings: set[Finding]
+    findings: set[tuple[str, str, int]]
     usage_points: frozenset[str]
+    extremes: dict[tuple[str, int], list[Extreme]] = field(default_factory=dict)
+    spans: frozenset[tuple[str, str, int, int]] = frozenset()
+    telemetry: Telemetry = field(default_factory=Telemetry, compare=False)
+    backlog_expected: frozenset[str] = frozenset()
 
 
 def compute(
-    packets: Sequence[Mapping[str, Any]],
-    usage_points: Iterable[Mapping[str, Any]],
-    balance_groups: Iterable[Mapping[str, Any]],
+    packets: Sequence[Described],
+    usage_points: Iterable[Described],
+    balance_groups: Iterable[Described],
     *,
     zone: str,
+    modules: Iterable[Described] = (),
+    concentrators: Iterable[Described] = (),
+    edits: Iterable[Described] = (),
     day_start_hour: int = 0,
     clock: int | None = None,
     settings: Settings | None = None,
 ) -> Tables:
     """The tables of docs/domain.md for everything that was sent.
 
-    ``packets`` are shaped like ConcentratorPacketReceived, the assets like UsagePointDescribed and
-    BalanceGroupDescribed in their final version, all instants in integer milliseconds. ``clock`` is the
-    installation's clock in milliseconds; without it, the newest receipt.
+    ``packets`` are shaped like ConcentratorPacketReceived, the assets like UsagePointDescribed,
+    BalanceGroupDescribed, ModuleDescribed and ConcentratorDescribed in their final version, ``edits`` like
+    ReadingEditDecided in any versions, all instants in integer milliseconds. ``clock`` is the installation's
+    clock in milliseconds; without it, the newest receipt.
     """
     settings = settings or Settings()
     days = MeteringDays(zone, day_start_hour)
@@ -56,22 +74,32 @@ def compute(
         clock = max((p["received_at"] for p in packets if not is_bad_record(p)), default=0)
     now = clock // 1000
     points = {point.usage_point_id: point for point in map(usage_point, usage_points)}
-    evidence = gather(packets, days, settings)
-    readings, findings = compute_readings(points.values(), evidence, days, settings, now)
+    evidence, telemetry = gather(packets, days, settings), listen(packets, settings)
+    plans = make_plans(modules, concentrators)
+    given = Everything(evidence, telemetry, plans, evidence_days(evidence, days), days, settings, now)
+    found = compute_readings(points.values(), given, decisions_by_point(edits))
     reading_days: dict[str, set[int]] = defaultdict(set)
-    for usage_point_id, day in readings:
+    for usage_point_id, day in found.hours:
         reading_days[usage_point_id].add(day)
     results = {
-        (one.group_id, day * 1000): GroupDay(one, day, points, readings, days, settings).figures()
+        (one.group_id, day * 1000): GroupDay(one, day, points, found.hours, days, settings).figures()
         for one in map(group, balance_groups)
         for day in group_days(one, reading_days, days, now - settings.grace)
     }
+    delivery = Delivery(telemetry, plans, points.values(), days, settings, now)
+    findings = found.findings | evidence.findings | telemetry.findings
+    if settings.applies("delivery"):
+        findings |= delivery.findings()
     return Tables(
         {
             (usage_point_id, day * 1000): ([value for value, _ in hours], [quality for _, quality in hours])
-            for (usage_point_id, day), hours in readings.items()
+            for (usage_point_id, day), hours in found.hours.items()
         },
         results,
-        {(rule, subject, at * 1000) for rule, subject, at in findings | evidence.findings},
+        {(rule, subject, start * 1000) for rule, subject, start, _ in findings},
         frozenset(points),
+        {(usage_point_id, day * 1000): pairs for (usage_point_id, day), pairs in found.extremes.items()},
+        frozenset((rule, subject, start * 1000, end * 1000) for rule, subject, start, end in findings),
+        telemetry,
+        frozenset(delivery.backlog_expected()),
     )

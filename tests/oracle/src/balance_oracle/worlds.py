@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 
+from balance_oracle.deciding import make_edits
 from balance_oracle.describe import Described, archive, packet, registers
+from balance_oracle.devices import (
+    described_concentrators,
+    described_modules,
+    event_packets,
+    state_packets,
+    with_sessions,
+)
 from balance_oracle.fleets import PLACES, Channel, Fleet, Place, latest, make_fleet, make_place
+from balance_oracle.sections import NOT_YET
+from balance_oracle.sensing import make_sensors, measurement_packets
+from balance_oracle.settings import Settings
 from balance_oracle.tables import Tables, compute
+from balance_oracle.telemetry import ELEMENTS
 
 HOUR_S = 3600
 GAPS_S = (300, 1800, 3600, 3600, 7000, 7201, 20_000, 90_000)
@@ -16,11 +29,16 @@ GAPS_S = (300, 1800, 3600, 3600, 7000, 7201, 20_000, 90_000)
 
 @dataclass(frozen=True)
 class World:
-    """An installation's calendar, every version of its assets and every packet, in no particular order."""
+    """An installation's calendar, every version of its assets and edits, and every packet, in no order.
+
+    ``left_out`` are sections of the page of which it holds nothing and which its tables go without.
+    """
 
     place: Place
     fleet: Fleet
     packets: tuple[Described, ...]
+    edits: tuple[Described, ...] = ()
+    left_out: frozenset[str] = frozenset()
 
     def tables(self) -> Tables:
         """What the tables must be in the end, with the newest receipt as clock."""
@@ -30,37 +48,76 @@ class World:
             latest(self.fleet.balance_groups, "group_id"),
             zone=self.place.zone,
             day_start_hour=self.place.day_start_hour,
+            modules=latest(self.fleet.modules, "module_id"),
+            concentrators=latest(self.fleet.concentrators, "concentrator_id"),
+            edits=self.edits,
+            settings=Settings(left_out=self.left_out),
         )
 
     def messages(self) -> list[Described]:
-        """Packets and asset versions, one of each."""
-        return [*self.fleet.usage_points, *self.fleet.balance_groups, *self.packets]
+        """Packets, asset versions and edits, one of each."""
+        fleet = self.fleet
+        assets = (*fleet.usage_points, *fleet.balance_groups, *fleet.modules, *fleet.concentrators)
+        return [*assets, *self.edits, *self.packets]
 
 
-def make_world(random: Random, places: Sequence[tuple[str, int, int]] = PLACES) -> World:
+def make_world(
+    random: Random,
+    places: Sequence[tuple[str, int, int]] = PLACES,
+    left_out: frozenset[str] = NOT_YET,
+) -> World:
     """A world by chance, in one of the places; the same for the same state of ``random``."""
-    place = make_place(random, places=places)
-    fleet = make_fleet(random, place)
-    return World(place, fleet, tuple(make_packets(random, place, fleet)))
+    days = random.choice(((2, 8), (2, 8), (2, 8), (2, 8), (15, 30)))
+    place = make_place(random, *days, places=places)
+    return _furnished(random, place, left_out, "")
 
 
-def make_town(random: Random, houses: int, *, days: int) -> World:
+def make_town(random: Random, houses: int, *, days: int, left_out: frozenset[str] = NOT_YET) -> World:
     """Many small worlds side by side, in one calendar."""
     place = make_place(random, days, days)
-    fleets = [make_fleet(random, place, house=f".{number}") for number in range(houses)]
+    worlds = [_furnished(random, place, left_out, f".{number}") for number in range(houses)]
+    fleets = [world.fleet for world in worlds]
     return World(
         place,
         Fleet(
             tuple(version for fleet in fleets for version in fleet.usage_points),
             tuple(version for fleet in fleets for version in fleet.balance_groups),
             tuple(channel for fleet in fleets for channel in fleet.channels),
+            tuple(version for fleet in fleets for version in fleet.modules),
+            tuple(version for fleet in fleets for version in fleet.concentrators),
+            tuple(channel for fleet in fleets for channel in fleet.sensors),
         ),
-        tuple(
-            packet
-            for number, fleet in enumerate(fleets)
-            for packet in make_packets(random, place, fleet, f".{number}")
-        ),
+        tuple(packet for world in worlds for packet in world.packets),
+        tuple(edit for world in worlds for edit in world.edits),
+        left_out,
     )
+
+
+def _furnished(random: Random, place: Place, left_out: frozenset[str], house: str) -> World:
+    """One house with everything in it that is not left out."""
+    fleet = make_fleet(random, place, house=house)
+    packets = make_packets(random, place, fleet, house)
+    extra = Random(random.getrandbits(64))
+    edits: list[Described] = []
+    if "sensors" not in left_out:
+        points, sensors = make_sensors(extra, place, house)
+        fleet = replace(fleet, usage_points=(*fleet.usage_points, *points), sensors=tuple(sensors))
+        packets += measurement_packets(extra, place, fleet.sensors, len(packets) + 1)
+    if "due" not in left_out:
+        fleet = replace(
+            fleet,
+            modules=tuple(described_modules(extra, place, fleet, house)),
+            concentrators=tuple(described_concentrators(extra, place, house)),
+        )
+    if "faults" not in left_out:
+        packets += event_packets(extra, place, fleet, len(packets) + 1, house)
+    if "clocks" not in left_out:
+        packets += state_packets(extra, place, fleet, len(packets) + 1, house)
+    if "edits" not in left_out:
+        edits = make_edits(extra, place, fleet)
+    if "delivery" not in left_out:
+        packets = with_sessions(extra, packets)
+    return World(place, fleet, tuple(packets), tuple(edits), left_out)
 
 
 def make_packets(random: Random, place: Place, fleet: Fleet, house: str = "") -> list[Described]:
@@ -93,8 +150,8 @@ def delivered(world: World, random: Random) -> list[Described]:
 
 
 def _split(whole: Described) -> list[Described]:
-    parts = [{"archives": [a], "registers": []} for a in whole["archives"]]
-    parts += [{"archives": [], "registers": [r]} for r in whole["registers"]]
+    nothing: Described = {name: [] for name in ELEMENTS}
+    parts = [nothing | {name: [element]} for name in ELEMENTS for element in whole[name]]
     return [whole | part | {"packet_id": f"{whole['packet_id']}/{n}"} for n, part in enumerate(parts)] or [
         whole
     ]
@@ -112,7 +169,7 @@ def _contradicting(random: Random, one: Described) -> Described:
 
 def _later(random: Random, place: Place, sequence: int, house: str) -> Described:
     """A packet that says nothing but that days have passed."""
-    received = place.end_ms + random.choice((30, 40, 100, 150)) * HOUR_S * 1000
+    received = place.end_ms + random.choice((30, 40, 100, 150, 300, 900)) * HOUR_S * 1000
     return packet(sequence, received, concentrator_id="J-1" + house)
 
 
@@ -134,7 +191,8 @@ Report = tuple[list[Described], list[Described], int]
 
 
 def _reports(random: Random, place: Place, channel: Channel) -> list[Report]:
-    habit = random.choice((_daily, _daily, _daily, _whole, _intraday, _irregular, _alternating, _sparse))
+    counted = (_daily, _daily, _daily, _whole, _intraday, _holey, _holey, _holey)
+    habit = random.choice((*counted, _irregular, _alternating, _sparse, _weekly, _weekly))
     if channel.channel == 0 or (channel.module_id.startswith("R-S") and random.random() < 0.7):
         habit = _daily
     reports = habit(random, place, channel)
@@ -262,6 +320,43 @@ def _sparse(random: Random, place: Place, channel: Channel) -> list[Report]:
         levels.append(counter.register)
         counter.count()
     return _register_reports(random, channel, instants, levels)
+
+
+def _holey(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """Days in pieces of some hours, many of them lost, with registers at most of their edges."""
+    counter = Counter(random, channel)
+    step = random.choice((900, 1800, 3600))
+    lost, shares = random.choice((0.1, 0.3, 0.6)), random.choice((1, 2, 5))
+    reports: list[Report] = []
+    for index, start in enumerate(place.day_starts):
+        end = _day_end(place, index)
+        inner = random.sample(range(start + HOUR_S, end, HOUR_S), shares - 1)
+        pieces = []
+        for first, last in pairwise([start, *sorted(inner), end]):
+            piece = _archive(counter, channel, first, last, step, "ARCHIVED")
+            if random.random() < 0.1:
+                piece |= {"register_start": None}
+            if random.random() >= lost:
+                pieces.append(piece)
+        if pieces:
+            reports.append((pieces, [], end * 1000 + 60_000))
+    return reports
+
+
+def _weekly(random: Random, place: Place, channel: Channel) -> list[Report]:
+    """A register each day or week and no hours, but for some days told in full."""
+    counter = Counter(random, channel)
+    every, told = random.choice((1, 2, 7)), random.choice((0, 0.3, 0.7))
+    reports: list[Report] = []
+    for index, start in enumerate(place.day_starts):
+        if index % every == 0:
+            entry = registers(channel.module_id, channel.channel, start * 1000, [0], [counter.register])
+            reports.append(([], [entry], start * 1000 + 90_000))
+        end = _day_end(place, index)
+        one = _archive(counter, channel, start, end, 3600, "ARCHIVED")
+        if random.random() < told:
+            reports.append(([one], [], end * 1000 + 60_000))
+    return reports
 
 
 def _register_reports(
