@@ -115,6 +115,60 @@ def test_an_entity_is_described_once() -> None:
     assert "found it again at no. 2" in problems_of([usage_point(), usage_point()])
 
 
+def module(name: str = "M-1", **changes: Any) -> dict[str, Any]:
+    setting = {"valid_from": SINCE, "packet_mode": "DAILY", "concentrator_id": "J-1"}
+    battery = {"battery_type": "ER26500", "fitted_at": SINCE}
+    return {"module_id": name, "settings": [setting], "batteries": [battery], **changes}
+
+
+def concentrator(name: str = "J-1", **changes: Any) -> dict[str, Any]:
+    setting = {"valid_from": SINCE, "session_plan": "DAILY"}
+    return {
+        "concentrator_id": name, "variant": "MAINS", "sim_payer": "UTILITY", "object_path": [],
+        "settings": [setting], **changes,
+    }  # fmt: skip
+
+
+def test_modules_and_concentrators_become_keyed_records() -> None:
+    made = entities([], [], None, [module()], [concentrator()])
+    assert [(one.key, one.record) for one in made] == [
+        ("module/M-1", "balance.v1.ModuleDescribed"),
+        ("concentrator/J-1", "balance.v1.ConcentratorDescribed"),
+    ]
+    assert made[0].value["settings"][0]["valid_from"] == SINCE_MS
+    assert made[1].value["batteries"] == []
+
+
+def test_a_concentrator_published_before_may_be_named() -> None:
+    (made,) = entities([], [], None, [module()], [], {"J-1"})
+    assert made.value["settings"][0]["concentrator_id"] == "J-1"
+
+
+def test_every_error_of_modules_and_concentrators_is_reported_at_once() -> None:
+    setting = module()["settings"][0]
+    with pytest.raises(FleetError) as caught:
+        entities(
+            [], [], None, [module(settings=[setting, setting]), module("M-2")], [concentrator(settings=[])]
+        )
+    found = "\n".join(caught.value.problems)
+    assert "module/M-1: settings: expected them in order of time" in found
+    assert "concentrator/J-1: settings: expected one at least" in found
+    with pytest.raises(FleetError) as caught:
+        entities([], [], None, [module(), module("M-2", settings=[{}])], [])
+    assert "module/M-2.settings[1].packet_mode is missing" in "\n".join(caught.value.problems)
+    with pytest.raises(
+        FleetError, match="expected a concentrator described here or published before, found J-1"
+    ):
+        entities([], [], None, [module()], [])
+
+
+def test_a_file_may_hold_all_four_lists(tmp_path: Path) -> None:
+    file = tmp_path / "fleet.yaml"
+    file.write_text("modules: [{module_id: M-1}]\nconcentrators: []\n")
+    assert read_file(file).modules == [{"module_id": "M-1"}]
+    assert read_file(file).usage_points == []
+
+
 @pytest.mark.parametrize("text", ["- a list", "fleet: []", "usage_points: all", "a: [", "\x00"])
 def test_a_file_of_another_shape_is_refused_in_words(tmp_path: Path, text: str) -> None:
     file = tmp_path / "fleet.yaml"
