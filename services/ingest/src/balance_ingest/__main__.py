@@ -1,4 +1,4 @@
-"""`python -m balance_ingest run --role live|backlog|worker`, `migrate`, `check-config`."""
+"""`python -m balance_ingest run --role live|backlog|worker|edge`, `migrate`, `check-config`."""
 
 from __future__ import annotations
 
