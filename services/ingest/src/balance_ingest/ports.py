@@ -7,7 +7,7 @@ points their numbers in the database.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -97,9 +97,7 @@ class Work(Protocol):
         ...
 
     def doubts(self, channels: Sequence[int], start: int, end: int) -> Circumstances:
-        """Faults of the channels, and clocks of the days within [start, end), alone. Costs nothing where there
-        is none.
-        """
+        """Faults of the channels and clocks of the days in [start, end), alone: free where there are none."""
         ...
 
     def circumstances(self, channels: Sequence[int], start: int, end: int) -> Circumstances:
@@ -126,6 +124,18 @@ class Work(Protocol):
 
     def channels_with_points(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[int]:
         """Which of the channels have POINT registers on any of the days."""
+        ...
+
+    def registers_between(self, channels: Sequence[int], days: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+        """The first and last of the days on which each channel has registers; channels that have some."""
+        ...
+
+    def estimated_days(self, points: Sequence[int], first: int, last: int) -> Mapping[int, Sequence[int]]:
+        """By usage point, its days with hours of closed gaps, from the first to the last."""
+        ...
+
+    def keep_estimated(self, point: int, days: Sequence[int], estimated: Collection[int]) -> None:
+        """Of successive days, those with hours of closed gaps."""
         ...
 
     def heard(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[Pair]:

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from balance_ingest.domain.clocks import days_told_of
 from balance_ingest.domain.days import Days
-from balance_ingest.domain.faults import Fault, faults_of
-from balance_ingest.domain.history import UsagePoint
+from balance_ingest.domain.faults import Fault, days_found, faults_of
 from balance_ingest.domain.telemetry import Telemetry
 from balance_ingest.ports import Work
 
@@ -41,11 +40,3 @@ def _of_faults(work: Work, channel: int, faults: Iterable[Fault], days: Days) ->
             yield from days.between(max(fault.start, span[0]), min(fault.end, span[1]))
         for point in points:
             yield from days_found(point, channel, [fault], days)
-
-
-def days_found(point: UsagePoint, channel: int, faults: Iterable[Fault], days: Days) -> Iterator[int]:
-    """Days that findings of a channel's faults begin on."""
-    for fault in faults:
-        for fitting in point.fittings:
-            if fitting.channel_id == channel and fault.overlaps(fitting.fitted, fitting.removed):
-                yield days.day_of(max(fault.start, fitting.fitted))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from psycopg_pool import ConnectionPool
 
 from balance_ingest.adapters import telemetry
 from balance_ingest.adapters.copying import Numbers
+from balance_ingest.adapters.estimated_days import EstimatedDays
 from balance_ingest.adapters.evidence_rows import copy_block, copy_points, from_rows
 from balance_ingest.adapters.histories import Histories
 from balance_ingest.adapters.outcomes import (
@@ -29,7 +31,7 @@ from balance_ingest.adapters.outcomes import (
     note_changes,
 )
 from balance_ingest.adapters.queries import statement
-from balance_ingest.domain.circumstances import Circumstances
+from balance_ingest.domain.circumstances import ORDINARY, Circumstances
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
 from balance_ingest.domain.evidence import Block, Points
@@ -173,6 +175,7 @@ class PostgresWork:
         self._now = now
         self._readings = Readings()
         self._findings = Findings()
+        self._estimated = EstimatedDays()
         self._marked: set[Pair] = set()
         self._heard = Heard({}, {})
         self._keys: dict[int, ChannelKey] = {}
@@ -215,13 +218,22 @@ class PostgresWork:
         self._histories.of(self._conn, set(channels.tolist()))
         return self._histories.windows(channels)
 
-    def circumstances(self, channels: Sequence[int]) -> Circumstances:
+    def doubts(self, channels: Sequence[int], start: int, end: int) -> Circumstances:
         """See the port."""
+        keys = {channel: self.channel_key(channel) for channel in channels if channel in self._doubted}
+        if not keys:
+            return ORDINARY
+        faults, clocks = telemetry.doubts(self._conn, keys, self._days.between(start, end), self._days)
+        return Circumstances(faults=faults, clocks=clocks)
+
+    def circumstances(self, channels: Sequence[int], start: int, end: int) -> Circumstances:
+        """See the port."""
+        doubts = self.doubts(channels, start, end)
         allowances: dict[int, list[Allowance]] = {}
         if channels:
             for channel, *span in self._rows("allowances", channels=Numbers(channels)):
                 allowances.setdefault(channel, []).append(Allowance(*span))
-        return Circumstances(allowances)
+        return replace(doubts, allowances=allowances)
 
     def keep_telemetry(self, told: Telemetry) -> News:
         """See the port."""
@@ -303,6 +315,20 @@ class PostgresWork:
         """See the port."""
         span = {"first": as_datetime(days[0]), "last": as_datetime(days[-1])}
         return frozenset(c for (c,) in self._rows("channels_with_points", channels=Numbers(channels), **span))
+
+    def registers_between(self, channels: Sequence[int], days: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+        """See the port."""
+        instants = [as_datetime(day) for day in days]
+        rows = self._rows("registers_between", channels=Numbers(channels), days=instants) if days else ()
+        return {channel: (first, last) for channel, first, last in rows}
+
+    def estimated_days(self, points: Sequence[int], first: int, last: int) -> Mapping[int, Sequence[int]]:
+        """See the port."""
+        return self._estimated.near(self._conn, points, first, last)
+
+    def keep_estimated(self, point: int, days: Sequence[int], estimated: Collection[int]) -> None:
+        """See the port."""
+        self._estimated.keep(point, days, estimated)
 
     def heard(self, channels: Sequence[int], days: Sequence[int]) -> frozenset[Pair]:
         """See the port."""
@@ -424,6 +450,7 @@ class PostgresWork:
         ensure_partitions(self._conn, f"{SCHEMA}.reading_days", map(as_datetime, self._readings.days()))
         old_before = self.clock().now - LIVE_S
         changed = self._readings.write(self._conn)
+        self._estimated.write(self._conn)
         name_readings(self._conn, changed, lambda day: self._days.end_of(day) < old_before)
         note_changes(self._conn, changed)
         name_findings(self._conn, self._findings.write(self._conn))

@@ -32,6 +32,8 @@ class Renderer:
         """Take the codec."""
         self._codec = codec
         self._renderers: Mapping[str, Callable[..., Iterator[Outgoing]]] = {
+            catalogue.READINGS: self._readings,
+            catalogue.READINGS_BACKLOG: self._readings,
             catalogue.FINDINGS: self._findings,
             catalogue.MODULE_EVENTS: self._telemetry,
         }
@@ -40,8 +42,7 @@ class Renderer:
         """Records of the keys as their rows stand now."""
         outgoing: list[Outgoing] = []
         for topic, keys in keys_by_topic(rows).items():
-            render = self._renderers.get(topic, self._readings)
-            outgoing.extend(render(conn, topic, keys))
+            outgoing.extend(self._renderers[topic](conn, topic, keys))
         return outgoing
 
     def _telemetry(

@@ -16,8 +16,10 @@ from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers, num
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.reading_edits import decided_days, standing_spans
 from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
+from balance_ingest.adapters.telemetry import events_of_faults
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
+from balance_ingest.domain.faults import days_found, faults_of
 from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
 from balance_ingest.domain.plans import falling_due
 from balance_ingest.domain.sensor_kinds import SensorKind
@@ -46,6 +48,7 @@ class PostgresRegister:
             held = self._held(conn, points)
             marked: set[Pair] = set()
             kept: list[UsagePoint] = []
+            before = [old for _, old in held.values()]
             for point in points:
                 version, old = held.get(point.name, (-1, None))
                 if point.version > version:
@@ -54,8 +57,26 @@ class PostgresRegister:
                     marked |= self._touched(conn, old, new)
                     marked |= decided_days(conn, self._days, new.name, standing_spans(conn, new.name))
             settle_kinds(conn, kept)
+            marked |= self._of_faults(conn, [*before, *kept])
             self._mark(conn, marked)
         return len(marked)
+
+    def _of_faults(self, conn: Connection[Any], histories: Sequence[UsagePoint]) -> set[Pair]:
+        """Channel-days that findings of faults begin on: they need no evidence (docs/domain.md §3.10)."""
+        modules = {fitting.module_id for point in histories for fitting in point.fittings}
+        events = events_of_faults(conn, modules)
+        return {
+            (fitting.channel_id, day)
+            for point in histories
+            for fitting in point.fittings
+            if fitting.module_id in events
+            for day in days_found(
+                point,
+                fitting.channel_id,
+                faults_of(events[fitting.module_id].values(), fitting.number),
+                self._days,
+            )
+        }
 
     def keep_kinds(self, kinds: Sequence[SensorKind]) -> int:
         """Make the table of sensor kinds this one, and mark the days of sensors whose range is another; gives

@@ -12,8 +12,10 @@ from balance_schemas import catalogue
 from psycopg import Connection
 
 from balance_ingest.adapters.queries import statement
-from balance_ingest.domain.clocks import REACH_S, is_odd, is_wrong
-from balance_ingest.domain.faults import is_of_fault
+from balance_ingest.domain.clocks import AFTER_S, REACH_S, ClockDay, clock_days, is_odd, is_wrong
+from balance_ingest.domain.cutting import ChannelKey
+from balance_ingest.domain.days import Days
+from balance_ingest.domain.faults import Fault, faults_of, is_of_fault
 from balance_ingest.domain.packets import ModuleEvent
 from balance_ingest.domain.telemetry import EventHeard, News, SessionHeard, StateHeard, Telemetry
 
@@ -182,6 +184,27 @@ class _Clocks:
         if gone:
             modules, observed = (list(column) for column in zip(*gone, strict=True))
             self._conn.execute(statement("drop_odd_clocks"), {"modules": modules, "observed": observed})
+
+
+def doubts(
+    conn: Connection[Any], keys: Mapping[int, ChannelKey], days: Sequence[int], calendar: Days
+) -> tuple[Mapping[int, Sequence[Fault]], Mapping[int, Mapping[int, ClockDay]]]:
+    """Faults of channels, and of the days those on which the clocks of their modules were wrong."""
+    modules = {module for module, _ in keys.values()}
+    events = events_of_faults(conn, modules)
+    faults = {
+        channel: found
+        for channel, (module, number) in keys.items()
+        if (found := faults_of(events.get(module, {}).values(), number))
+    }
+    if not days:
+        return faults, {}
+    observed = observations(conn, modules, days[0], calendar.end_of(days[-1]) + AFTER_S)
+    by_module = {module: clock_days(told, days, calendar) for module, told in observed.items()}
+    clocks = {
+        channel: by_module[module] for channel, (module, _) in keys.items() if by_module.get(module)
+    }
+    return faults, clocks
 
 
 def events_of_faults(

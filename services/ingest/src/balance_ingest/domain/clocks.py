@@ -81,52 +81,73 @@ def days_told_of(instant: int, calendar: Days) -> Sequence[int]:
     return calendar.between(max(instant - AFTER_S, first), min(instant, last) + 1)
 
 
-class MovedHours(NamedTuple):
-    """By hour of a day: Σ count · seconds of overlap; what is there and what is wrong. `step` in seconds."""
+class MovedHours:
+    """Hours of a day with interval evidence, made of the intervals that lie in them by true time.
 
-    amount: Ints
-    step: int
-    there: Bools
-    conflict: Bools
-    negative: Bools
+    They are of the finest step of which the day has any interval, of the days beside it too. Arrays are by
+    hour of the day.
+    """
 
+    def __init__(self, evidence: ChannelEvidence, day: int, offset: int, calendar: Days) -> None:
+        """Find the intervals. Raises ValueError for a day without interval evidence."""
+        step = evidence.days[day].finest
+        if step is None:
+            raise ValueError(f"expected a day with intervals, found none on {day}")
+        self.step = step
+        self._calendar = calendar
+        self._days = [calendar.shift(day, -1), day, calendar.shift(day, 1)]
+        hours = calendar.hours_by_start[day]
+        begins = day + offset - self._days[0] + HOUR_S * np.arange(hours, dtype=np.int64)[:, None]
+        touched = begins // step + np.arange(HOUR_S // step + 1)
+        overlap = np.minimum((touched + 1) * step, begins + HOUR_S) - np.maximum(touched * step, begins)
+        self._touched = touched
+        self._seconds: Ints = np.maximum(overlap, 0)
+        self._slots = self._of(evidence)
 
-def moved_hours(evidence: ChannelEvidence, day: int, offset: int, calendar: Days) -> MovedHours | None:
-    """Hours of a day made of the intervals that lie in them by true time; None without intervals."""
-    told = evidence.days.get(day)
-    step = told.finest if told else None
-    if step is None:
-        return None
-    end = calendar.end_of(day)
-    start, slots = _slots_around(evidence, day, end, step, calendar)
-    hours = (end - day) // HOUR_S
-    begins = day + offset - start + HOUR_S * np.arange(hours, dtype=np.int64)
-    parts = HOUR_S // step + 1
-    touched = (begins // step)[:, None] + np.arange(parts)
-    overlap = np.minimum((touched + 1) * step, begins[:, None] + HOUR_S) - np.maximum(
-        touched * step, begins[:, None]
-    )
-    counts = overlap > 0
-    here = slots.at(np.minimum(touched, len(slots.low) - 1))
-    return MovedHours(
-        (here.low * np.where(counts, overlap, 0)).sum(axis=1),
-        step,
-        (here.there | ~counts).all(axis=1),
-        (here.conflict & counts).any(axis=1),
-        ((here.low < 0) & counts).any(axis=1),
-    )
+    @property
+    def there(self) -> Bools:
+        """Hours all of whose intervals are there."""
+        return self._all(self._slots.there)
 
+    @property
+    def conflict(self) -> Bools:
+        """Hours with an interval in conflict."""
+        return ~self._all(~self._slots.conflict)
 
-def _slots_around(
-    evidence: ChannelEvidence, day: int, end: int, step: int, calendar: Days
-) -> tuple[int, Slots]:
-    """Slots of one step from the start of the day before to the end of the day after."""
-    first, after = calendar.shift(day, -1), calendar.end_of(end)
-    parts: list[Slots] = []
-    for one in (first, day, end):
-        told = evidence.days.get(one)
-        length = (calendar.end_of(one) - one) // step
-        parts.append((told.steps.get(step) if told else None) or Slots.absent(length))
-    joined = Slots(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-    assert len(joined.low) == (after - first) // step
-    return first, joined
+    @property
+    def negative(self) -> Bools:
+        """Hours with an interval below zero."""
+        return ~self._all(self._slots.low >= 0)
+
+    def values(self, weight: Ints, averaged: bool, largest: bool = False) -> Ints:
+        """Values in base units, rounded half up; of those in conflict the smallest or the largest each."""
+        counts = self._slots.high if largest else self._slots.low
+        amounts = (counts * self._seconds).sum(axis=1).tolist()
+        weights = [1] * len(amounts) if averaged else weight.tolist()
+        whole = HOUR_S if averaged else self.step
+        # Python's numbers: a count by its seconds and its weight may be above 64 bits, the value is not.
+        exact = [(2 * n * w + whole) // (2 * whole) for n, w in zip(amounts, weights, strict=True)]
+        return np.array(exact, np.int64)
+
+    def extreme(self, kept: ChannelEvidence, least: bool, nothing: int) -> Ints:
+        """Least or greatest of the same intervals in another channel; `nothing` where one is not sound."""
+        slots = self._of(kept)
+        far = np.iinfo(np.int64).max if least else np.iinfo(np.int64).min
+        values = np.where(self._seconds > 0, slots.low, far)
+        found = values.min(axis=1) if least else values.max(axis=1)
+        return np.where(self._all(slots.there & ~slots.conflict), found, nothing)
+
+    def _all(self, flags: Bools) -> Bools:
+        found: Bools = (flags | (self._seconds == 0)).all(axis=1)
+        return found
+
+    def _of(self, evidence: ChannelEvidence) -> Slots:
+        """The intervals of each hour in a channel: arrays [hours, intervals]."""
+        parts: list[Slots] = []
+        for day in self._days:
+            told = evidence.days.get(day)
+            length = self._calendar.hours_by_start[day] * HOUR_S // self.step
+            slots = told.steps.get(self.step) if told else None
+            parts.append(slots if slots is not None else Slots.absent(length))
+        row = Slots(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+        return row.at(np.minimum(self._touched, len(row.low) - 1))

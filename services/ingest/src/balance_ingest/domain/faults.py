@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from balance_ingest.domain.history import FOREVER
+from balance_ingest.domain.days import Days
+from balance_ingest.domain.history import FOREVER, UsagePoint
 from balance_ingest.domain.packets import ModuleEvent
 
 FAULT_KINDS = ("SHORT_CIRCUIT", "OPEN_CIRCUIT", "NO_SENSOR", "MAGNET")
@@ -56,3 +57,11 @@ def _faults(kind: str, events: Iterable[ModuleEvent]) -> Iterator[Fault]:
 
 def _order(event: ModuleEvent) -> tuple[int, int]:
     return event.occurred, _PHASES.index(event.phase)
+
+
+def days_found(point: UsagePoint, channel: int, faults: Iterable[Fault], days: Days) -> Iterator[int]:
+    """Days that findings of a channel's faults begin on."""
+    for fault in faults:
+        for fitting in point.fittings:
+            if fitting.channel_id == channel and fault.overlaps(fitting.fitted, fitting.removed):
+                yield days.day_of(max(fault.start, fitting.fitted))

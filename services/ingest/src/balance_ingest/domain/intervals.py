@@ -26,6 +26,14 @@ class HourCounts(NamedTuple):
         """Hours that have all intervals of a step."""
         return self.parts > 0
 
+    def values(self, weight: Ints | int, averaged: bool) -> Ints:
+        """Values in base units (docs/domain.md §3.1): counts by pulse weight, or the mean, rounded half up."""
+        if averaged:
+            parts = np.maximum(self.parts, 1)
+            mean: Ints = (2 * self.total + parts) // (2 * parts)
+            return mean
+        return np.asarray(self.total * weight, np.int64)
+
 
 def hours_from_intervals(steps: Mapping[int, Slots], hours: int) -> HourCounts:
     """For each hour the finest step all of whose intervals have evidence (docs/domain.md §3.1)."""
@@ -60,14 +68,3 @@ def high(values: Ints, weight: Ints, q_max: Ints) -> Bools:
     units.
     """
     return np.asarray(values > q_max + weight, bool)
-
-
-def hour_values(counts: HourCounts, weight: Ints | int, thermometer: bool) -> Ints:
-    """Values in base units (docs/domain.md §3.1): counts by pulse weight, or the mean temperature, rounded
-    half up.
-    """
-    if thermometer:
-        parts = np.maximum(counts.parts, 1)
-        mean: Ints = (2 * counts.total + parts) // (2 * parts)
-        return mean
-    return np.asarray(counts.total * weight, np.int64)

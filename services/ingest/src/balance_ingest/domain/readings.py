@@ -9,16 +9,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balance_ingest.domain import sensors, wording
+from balance_ingest.domain import sensors, wording, wording_telemetry
 from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
 from balance_ingest.domain.circumstances import ORDINARY, Circumstances
+from balance_ingest.domain.clocks import ClockDay, MovedHours
 from balance_ingest.domain.continuity import EdgeJump, edge_jumps
 from balance_ingest.domain.days import Days, Ints
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.from_steps import fill_hours, offered_hours
 from balance_ingest.domain.gaps import Closing, Gap, Span
 from balance_ingest.domain.history import Fitting, UsagePoint
-from balance_ingest.domain.intervals import high, hour_values, hours_from_intervals
+from balance_ingest.domain.intervals import HourCounts, high, hours_from_intervals
 from balance_ingest.domain.join import Slots
 from balance_ingest.domain.marks import EVER, Known
 from balance_ingest.domain.overlay import lay_over, undecided
@@ -268,23 +269,20 @@ class _Part:
         clock = self._clocks.get(day)
         if clock and mine.any():
             yield wording_telemetry.clock_drift(self._point, fitting, day, end, clock)
-        counts: HourCounts | MovedHours
-        if clock and clock.moves:
-            sheet.moved[hours] |= mine.any()
-            counts = MovedHours(self.evidence, day, clock.offset, self._calendar)
-        else:
-            counts = hours_from_intervals(self.evidence.days[day].steps, hours.stop - hours.start)
+        counts = self._counts(day, hours, clock)
         values = counts.values(weight, self._averaged)
+        sheet.moved[hours] |= isinstance(counts, MovedHours) and mine.any()
         here = mine & counts.there
         sheet.value[hours] = np.where(here, values, sheet.value[hours])
         sheet.quality[hours] = np.where(here, VALID, sheet.quality[hours])
         if sheet.offers:
-            sheet.offers.put(hours, here, values, self._largest(day, weight), counts.conflict, self._averaged)
+            largest = self._largest(day, counts, weight)
+            sheet.offers.put(hours, here, values, largest, counts.conflict, self._averaged)
         faults = {"conflict": counts.conflict & here}
         if self._averaged:
             faults["range"] = sensors.out_of_range(self._point, values) & here & ~counts.conflict
             if fitting.minima_id is not None or fitting.maxima_id is not None:
-                sheet.put_extremes(hours, here, *sensors.extremes(fitting, self._beside, day, counts.parts))
+                sheet.put_extremes(hours, here, *self._extremes(day, counts))
         else:
             faults["negative"] = counts.negative & here
             faults["high"] = high(values, weight, sheet.by_meter(hours, "q_max")) & here & ~counts.conflict
@@ -296,11 +294,25 @@ class _Part:
         if not self._averaged:
             yield from self._sums(day, hours)
 
-    def _largest(self, day: int, weight: Ints) -> Ints:
+    def _counts(self, day: int, hours: slice, clock: ClockDay | None) -> HourCounts | MovedHours:
+        """What intervals come to by hour of a day, by true time where the clock's offset is known."""
+        if clock and clock.moves:
+            return MovedHours(self.evidence, day, clock.offset, self._calendar)
+        return hours_from_intervals(self.evidence.days[day].steps, hours.stop - hours.start)
+
+    def _extremes(self, day: int, counts: HourCounts | MovedHours) -> tuple[Ints, Ints]:
+        """Least and greatest value of each hour of a day."""
+        if isinstance(counts, MovedHours):
+            return sensors.moved_extremes(self.fitting, self._beside, counts)
+        return sensors.extremes(self.fitting, self._beside, day, counts.parts)
+
+    def _largest(self, day: int, counts: HourCounts | MovedHours, weight: Ints) -> Ints:
         """Values of a day's hours with the largest of intervals in conflict."""
+        if isinstance(counts, MovedHours):
+            return counts.values(weight, self._averaged, largest=True)
         steps = self.evidence.days[day].steps
         largest = {step: Slots(told.revision, told.high, told.high) for step, told in steps.items()}
-        return hour_values(hours_from_intervals(largest, len(weight)), weight, self._averaged)
+        return hours_from_intervals(largest, len(weight)).values(weight, self._averaged)
 
     def _told(self, fault: str, hours: slice, values: Ints) -> Finding:
         sheet, point, fitting = self._sheet, self._point, self.fitting

@@ -9,6 +9,7 @@ from balance_kernel.quantity import Resource
 
 from balance_ingest.domain import findings
 from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
+from balance_ingest.domain.clocks import MovedHours
 from balance_ingest.domain.days import HOUR_S, Ints
 from balance_ingest.domain.findings import Finding, Severity, instant_text, span_text
 from balance_ingest.domain.history import Fitting, UsagePoint
@@ -29,6 +30,17 @@ def extremes(
         _of_hours(fitting.minima_id, evidence, day, parts, least=True),
         _of_hours(fitting.maxima_id, evidence, day, parts, least=False),
     )
+
+
+def moved_extremes(
+    fitting: Fitting, evidence: Mapping[int, ChannelEvidence], moved: MovedHours
+) -> tuple[Ints, Ints]:
+    """The same of a day whose hours were moved (docs/domain.md §3.13)."""
+    least, greatest = (
+        NO_EVIDENCE if channel is None else evidence.get(channel, NO_EVIDENCE)
+        for channel in (fitting.minima_id, fitting.maxima_id)
+    )
+    return moved.extreme(least, True, NOTHING), moved.extreme(greatest, False, NOTHING)
 
 
 def _of_hours(

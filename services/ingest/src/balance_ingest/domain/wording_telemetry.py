@@ -87,7 +87,7 @@ def fast_clock(element: Archive | Measurements, packet: Packet, drift_s: int) ->
     found = f"data up to {instant_text(element.end)}"
     return Finding(
         rule=CLOCK_DRIFT,
-        about="archive" if isinstance(element, Archive) else "measurements",
+        about="clock",
         severity=Severity.WARNING,
         start=element.start,
         end=element.end,
