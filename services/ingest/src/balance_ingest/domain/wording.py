@@ -10,6 +10,7 @@ from balance_ingest.domain import findings
 from balance_ingest.domain.continuity import EdgeJump, falling_edge
 from balance_ingest.domain.days import HOUR_S, Ints
 from balance_ingest.domain.findings import Finding, Severity, instant_text, span_text
+from balance_ingest.domain.gaps import Gap
 from balance_ingest.domain.history import Fitting, UsagePoint
 from balance_ingest.domain.runs import FEWEST
 from balance_ingest.domain.sheet import Sheet
@@ -158,6 +159,25 @@ def step_fault(point: UsagePoint, fitting: Fitting, step: Step) -> Finding:
         severity = Severity.INFORMATION if step.kind == "wrap" else Severity.ERROR
     span = step.start, max(step.end, step.excursion_end)
     return _finding(point, fitting, rule, "step", severity, span, expected, found, advice)
+
+
+def gap_fault(point: UsagePoint, fitting: Fitting, gap: Gap, span: tuple[int, int]) -> Finding:
+    """A gap whose total is no consumption, or a wrap (docs/domain.md §3.11)."""
+    unit = unit_text(point.resource)
+    before, after = gap.before.after, gap.after.before
+    found = f"{before:,} then {after:,} pulses"
+    severity = Severity.WARNING
+    if gap.kind == "high":
+        rule = findings.HIGH
+        expected = f"at most {gap.passable:,} {unit} in the {len(gap.missing)} hours missing (Qmax)"
+        found += f", {gap.total:,} {unit} that no hour has"
+        advice = "check pulse weight and Qmax of the meter, or the module; the hours stay missing"
+    else:
+        rule, advice = findings.NEGATIVE_CONSUMPTION, f"{gap.kind}: {_FALLS[gap.kind]}"
+        expected = "registers about the missing hours that are no less apart than the hours between them"
+        found += f", {gap.total:,} {unit} for the hours missing"
+        severity = Severity.INFORMATION if gap.kind == "wrap" else severity
+    return _finding(point, fitting, rule, "gap", severity, span, expected, found, advice)
 
 
 def two_devices(
