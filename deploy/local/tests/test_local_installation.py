@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,7 +12,7 @@ from aiokafka.admin import NewTopic
 from balance_chassis.dead_letters import BAD_RECORD, DeadLetter, DeadLetters
 from balance_chassis.kafka import Record, client_options, make_producer, record_of, topic_name
 from balance_chassis.metrics import ChassisMetrics
-from balance_local import assets, dead_letters, installation, lag, topics
+from balance_local import assets, dead_letters, edits, installation, lag, topics
 from balance_local.installation import Installation, InstallationError
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec, load_ids
@@ -141,6 +142,34 @@ def test_a_version_rises_only_with_its_entity(made: Installation) -> None:
     ]
     newest = next(value for key, value in found if (key, value["version"]) == ("usage-point/UP-1", 2))
     assert newest["meters"][0]["register_digits"] == 9
+
+
+def test_a_decision_withdrawn_and_standing_again_has_three_versions(
+    made: Installation, tmp_path: Path
+) -> None:
+    path = tmp_path / "edits.yaml"
+    for state, sent in (("STANDING", 1), ("STANDING", 0), ("WITHDRAWN", 1), ("STANDING", 1)):
+        path.write_text(
+            f"""edits:
+  - edit_id: E-1
+    state: {state}
+    action: CONFIRM
+    usage_point_id: UP-1
+    start_at: 2026-03-10T00:00:00+01:00
+    end_at: 2026-03-10T02:00:00+01:00
+    reason: METER_CHECKED
+    decided_by: operator-7
+    decided_at: 2026-03-12T09:30:00+01:00
+"""
+        )
+        assert len(edits.apply(made, path).sent) == sent
+    codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
+    found = [(r.key, codec.decode(r.value)[1]) for r in read(made, catalogue.READING_EDITS)]
+    assert [(key, value["version"], value["state"]) for key, value in found] == [
+        (b"E-1", 1, "STANDING"),
+        (b"E-1", 2, "WITHDRAWN"),
+        (b"E-1", 3, "STANDING"),
+    ]
 
 
 def test_what_was_not_acknowledged_is_sent_again(made: Installation) -> None:

@@ -1,13 +1,14 @@
-"""Publish described entities on the compacted topic of assets; a version rises when its entity changes.
+"""Publish described entities on a compacted topic; a version rises when its entity changes.
 
-What was published is kept in table balance_assets.published of the installation's database, written before
-the message is sent: what was not acknowledged is sent again, in the same version, by the next publishing.
+What was published is kept in a table of the installation's database (balance_assets.published), written
+before the message is sent: what was not acknowledged is sent again, in the same version, by the next
+publishing.
 """
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -15,13 +16,15 @@ from balance_chassis.kafka import make_producer, topic_name
 from balance_chassis.settings import KafkaSettings
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec, load_ids
+from psycopg import sql
 
 from balance_local.described import Described, Entity, FleetError, entities
 from balance_local.installation import Installation, InstallationError
 
+_ASSETS = "published"
+_SCHEMA = "create schema if not exists balance_assets"
 _TABLE = """
-create schema if not exists balance_assets;
-create table if not exists balance_assets.published (
+create table if not exists {table} (
     key text primary key,
     record text not null,
     version bigint not null,
@@ -33,13 +36,17 @@ create table if not exists balance_assets.published (
 """
 _ONE_AT_A_TIME = "select pg_advisory_lock(hashtext('balance_assets.published'))"
 _UPSERT = """
-insert into balance_assets.published as old (key, record, version, digest, value)
+insert into {table} as old (key, record, version, digest, value)
 values (%s, %s, 1, %s, %s)
 on conflict (key) do update set
     record = excluded.record, version = old.version + 1, digest = excluded.digest, value = excluded.value,
     acknowledged = false, published_at = now()
 where old.digest <> excluded.digest
 """
+
+
+_DUE = "select key, record, version, value from {table} where not acknowledged order by key"
+_ACKNOWLEDGED = "update {table} set acknowledged = true where not acknowledged"
 
 
 @dataclass(frozen=True)
@@ -63,12 +70,9 @@ def publish(
     milliseconds; a `version` is ignored, `state` is ACTIVE unless given. Returns when acknowledged.
     Raises FleetError with every error, InstallationError when the topics were not applied.
     """
-    settings = installation.settings()
-    codec = _codec(installation)
-    with psycopg.connect(installation.dsn, autocommit=True) as connection:
-        connection.execute(_ONE_AT_A_TIME)  # until the connection closes
-        connection.execute(_TABLE)
-        wanted = entities(
+
+    def wanted(connection: psycopg.Connection) -> Sequence[Entity]:
+        return entities(
             usage_points,
             balance_groups,
             _known(connection),
@@ -76,27 +80,50 @@ def publish(
             concentrators,
             _known_concentrators(connection),
         )
+
+    return publish_changed(installation, catalogue.ASSETS, _ASSETS, wanted)
+
+
+def publish_changed(
+    installation: Installation,
+    topic: str,
+    table: str,
+    wanted_of: Callable[[psycopg.Connection], Sequence[Entity]],
+) -> Published:
+    """Publish on a topic those of the entities that differ from what table balance_assets.<table> has.
+
+    `wanted_of` gives them, and may look at what was published. Returns when acknowledged. Raises
+    InstallationError when the topics were not applied.
+    """
+    settings = installation.settings()
+    codec = _codec(installation)
+    name = sql.Identifier("balance_assets", table)
+    create, upsert, due_rows, acknowledge = (
+        sql.SQL(text).format(table=name) for text in (_TABLE, _UPSERT, _DUE, _ACKNOWLEDGED)
+    )
+    with psycopg.connect(installation.dsn, autocommit=True) as connection:
+        connection.execute(_ONE_AT_A_TIME)  # until the connection closes
+        connection.execute(_SCHEMA)
+        connection.execute(create)
+        wanted = wanted_of(connection)
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.executemany(_UPSERT, [(e.key, e.record, _digest(e), _json(e)) for e in wanted])
-        due = connection.execute(
-            "select key, record, version, value from balance_assets.published"
-            " where not acknowledged order by key"
-        ).fetchall()
+            cursor.executemany(upsert, [(e.key, e.record, _digest(e), _json(e)) for e in wanted])
+        due = connection.execute(due_rows).fetchall()
         messages = [
             (key.encode(), codec.encode(record, {**value, "version": version}))
             for key, record, version, value in due
         ]
-        asyncio.run(_send(settings.kafka, messages))
-        connection.execute("update balance_assets.published set acknowledged = true where not acknowledged")
+        asyncio.run(_send(settings.kafka, topic, messages))
+        connection.execute(acknowledge)
     sent = tuple(key for key, *_ in due)
     return Published(sent, len({e.key for e in wanted} - set(sent)))
 
 
-async def _send(kafka: KafkaSettings, messages: Sequence[tuple[bytes, bytes]]) -> None:
+async def _send(kafka: KafkaSettings, name: str, messages: Sequence[tuple[bytes, bytes]]) -> None:
     producer = make_producer(kafka)
     await producer.start()
     try:
-        topic = topic_name(kafka, catalogue.ASSETS)
+        topic = topic_name(kafka, name)
         acknowledged = [await producer.send(topic, value=value, key=key) for key, value in messages]
         await asyncio.gather(*acknowledged)
     finally:

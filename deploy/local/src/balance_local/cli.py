@@ -18,6 +18,7 @@ from balance_local import (
     assets,
     dead_letters,
     described,
+    edits,
     installation,
     overview,
     replay_commands,
@@ -33,12 +34,14 @@ from balance_local.topics import TopicsError
 app = typer.Typer(help="BALANCE on this machine.", no_args_is_help=True, pretty_exceptions_enable=False)
 topics_app = typer.Typer(help="Topics and schemas.", no_args_is_help=True)
 assets_app = typer.Typer(help="The asset register.", no_args_is_help=True)
+edits_app = typer.Typer(help="Operators' decisions about readings.", no_args_is_help=True)
 dlq_app = typer.Typer(help="Dead letters.", no_args_is_help=True)
 services_app = typer.Typer(help="The processes of an installation.", no_args_is_help=True)
 stack_app = typer.Typer(help="Broker, registry and database alone.", no_args_is_help=True)
 mqtt_app = typer.Typer(help="Concentrators at the MQTT broker.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(assets_app, name="assets")
+app.add_typer(edits_app, name="edits")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(services_app, name="services")
 app.add_typer(stack_app, name="stack")
@@ -54,6 +57,7 @@ _FORESEEN = (
     SettingsError,
     stack.AddressesError,
     described.FleetError,
+    edits.EditsError,
     dead_letters.GroupError,
     psycopg.OperationalError,
     KafkaError,
@@ -185,6 +189,14 @@ def assets_load(
             _opened(), fleet.usage_points, fleet.balance_groups, fleet.modules, fleet.concentrators
         )
         say(f"{len(published.sent)} entities published, {published.unchanged} unchanged")
+
+
+@edits_app.command("apply")
+def edits_apply(file: Annotated[Path, typer.Argument(help="YAML: edits.")]) -> None:
+    """Publish operators' decisions about readings; only what changed gets a new version."""
+    with _errors_in_words():
+        published = edits.apply(_opened(), file)
+        say(f"{len(published.sent)} decisions published, {published.unchanged} unchanged")
 
 
 @dlq_app.command("list")

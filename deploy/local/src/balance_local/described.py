@@ -89,10 +89,10 @@ def entities(
     the concentrators. Raises FleetError.
     """
     problems: list[str] = []
-    points = list(_read_all(USAGE_POINT, "usage_point_id", "usage-point", usage_points, problems))
-    groups = list(_read_all(BALANCE_GROUP, "group_id", "balance-group", balance_groups, problems))
-    radio = list(_read_all(MODULE, "module_id", "module", modules, problems))
-    gatherers = list(_read_all(CONCENTRATOR, "concentrator_id", "concentrator", concentrators, problems))
+    points = list(read_all(USAGE_POINT, "usage_point_id", "usage-point", usage_points, problems))
+    groups = list(read_all(BALANCE_GROUP, "group_id", "balance-group", balance_groups, problems))
+    radio = list(read_all(MODULE, "module_id", "module", modules, problems))
+    gatherers = list(read_all(CONCENTRATOR, "concentrator_id", "concentrator", concentrators, problems))
     if not problems:  # what follows relies on the shape
         for entity in points:
             problems.extend(f"{entity.key}: {problem}" for problem in _usage_point_problems(entity.value))
@@ -112,9 +112,12 @@ def entities(
     return [*points, *groups, *radio, *gatherers]
 
 
-def _read_all(
+def read_all(
     record: str, id_field: str, kind: str, written: Sequence[Described], problems: list[str]
 ) -> Iterator[Entity]:
+    """Entities of one record type with version 0 and a key of kind and id; what is wrong is added to
+    `problems`.
+    """
     seen: set[str] = set()
     for number, one in enumerate(written, 1):
         identifier = one.get(id_field) if isinstance(one, Mapping) else None
