@@ -291,7 +291,7 @@ def test_a_module_of_a_month_is_looked_back_for_a_month_and_a_week(house: Any) -
 def test_a_change_of_mode_computes_the_days_it_touches(house: Any) -> None:
     house.describe(point())
     house.hear(packet(day(1), archive(0)))
-    pass_time(house, day(10))
+    pass_time(house, day(11))
     assert missing(house) == set(range(1, 8))
     assert house.plan(module("R-1", 1, (EVER, "DAILY"), (day(3), "MONTHLY"))) > 0
     assert missing(house) == {1, 2}
@@ -312,7 +312,7 @@ def test_a_day_of_two_channels_is_due_when_it_is_for_both(house: Any) -> None:
     house.hear(packet(day(3), archive(1), archive(2, [2] * 12), archive(1, name="R-2")))
     pass_time(house, day(5))
     assert missing(house) == set()
-    pass_time(house, day(12))
+    pass_time(house, day(13))
     assert missing(house) == {2, 3}
 
 

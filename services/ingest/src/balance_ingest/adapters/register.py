@@ -20,7 +20,8 @@ from balance_ingest.adapters.telemetry import events_of_faults
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
 from balance_ingest.domain.faults import days_found, faults_of
-from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
+from balance_ingest.domain.history import Fitting, Span, UsagePoint, changed_spans
+from balance_ingest.domain.marks import APART_S
 from balance_ingest.domain.plans import falling_due
 from balance_ingest.domain.sensor_kinds import SensorKind
 from balance_ingest.ports import DescribedUsagePoint, Pair
@@ -140,8 +141,8 @@ class PostgresRegister:
         bounds = conn.execute(statement("spans_of_channels"), {"channels": sorted(channels)}).fetchall()
         marked: set[Pair] = set()
         judged: set[int] = set()
-        for channel, first, until in bounds:
-            near = self._near(spans, first, until + _WEEK * DAY_S)
+        for channel, first, until, allowed in bounds:
+            near = self._near(spans, first, until + (_WEEK + allowed) * DAY_S, allowed)
             judged |= near
             if not near:
                 # Whether anybody has it fitted may have changed all the same.
@@ -149,18 +150,32 @@ class PostgresRegister:
                 continue
             heard = self._heard(conn, channel, near)
             for start, end in spans:
-                marked.update((channel, day) for day in self._of_span(heard, start, end))
+                marked.update((channel, day) for day in self._of_span(heard, start, end, allowed))
             marked.add((channel, min(heard, default=self._days.day_of(first))))
         if judged:
             days = [as_datetime(day) for day in sorted(judged)]
             conn.execute(statement("note_described"), {"point": new.key, "days": days})
+        marked.update(
+            (channel, day) for channel in sorted(channels)[:1] for day in self._estimated(conn, new, spans)
+        )
         return marked
 
-    def _near(self, spans: Iterable[tuple[int, int]], first: int, until: int) -> set[int]:
+    def _estimated(self, conn: Connection[Any], point: UsagePoint, spans: Iterable[Span]) -> Iterable[int]:
+        """Days with hours of closed gaps whose marks may lie in the spans, or beside them."""
+        first, last = map(as_datetime, self._days.starts[[0, -1]].tolist())
+        values = {"points": [point.key], "first": first, "last": last}
+        rows = conn.execute(statement("estimated_days"), values).fetchall()
+        return [
+            day
+            for _, day in rows
+            if any(start - APART_S - DAY_S <= day <= end + APART_S + DAY_S for start, end in spans)
+        ]
+
+    def _near(self, spans: Iterable[tuple[int, int]], first: int, until: int, allowed: int) -> set[int]:
         """Days in or around the spans, as far as evidence of the channel may bear on them."""
         near: set[int] = set()
         for start, end in spans:
-            from_, to = max(start - _REACH_S, first), min(end + _REACH_S, until)
+            from_, to = max(start - _REACH_S - allowed * DAY_S, first), min(end + _REACH_S, until)
             near.update(self._days.between(from_, to))
         return near
 
@@ -169,15 +184,17 @@ class PostgresRegister:
         rows = conn.execute(statement("heard"), {"channels": [channel], "days": instants})
         return sorted(day for _, day in rows)
 
-    def _of_span(self, heard: Sequence[int], start: int, end: int) -> Iterable[int]:
-        """Days heard of within a span and next to it, and the days of the span within a week of one."""
+    def _of_span(self, heard: Sequence[int], start: int, end: int, allowed: int) -> Iterable[int]:
+        """Days heard of within a span and next to it, and the days of the span within a week of one, and
+        within the allowance.
+        """
         inside = [day for day in heard if start - DAY_S <= day <= end]
         before = [day for day in heard if day < start - DAY_S][-1:]
         after = [day for day in heard if day > end][:1]
         silent = {
             later
             for day in (*inside, *before)
-            for later in self._days.between(day, day + (_WEEK + 1) * DAY_S)
+            for later in self._days.between(day, day + (_WEEK + allowed + 1) * DAY_S)
             if start - DAY_S <= later <= end
         }
         return {*inside, *before, *after, *silent}

@@ -46,11 +46,15 @@ WHERE c.channel_id = g.channel_id
 
 -- name: spans_of_channels
 SELECT
-    channel_id,
-    extract(epoch FROM evidence_from)::bigint,
-    extract(epoch FROM evidence_until)::bigint
-FROM ingest.channels
-WHERE channel_id = ANY (%(channels)s::int[]) AND evidence_from IS NOT NULL
+    c.channel_id,
+    extract(epoch FROM c.evidence_from)::bigint,
+    extract(epoch FROM c.evidence_until)::bigint,
+    (
+        SELECT coalesce(max(p.allowance_days), 0) FROM ingest.packet_plans p
+        WHERE p.module_id = c.module_id COLLATE "C" AND p.allowance_days > 0
+    )
+FROM ingest.channels c
+WHERE c.channel_id = ANY (%(channels)s::int[]) AND c.evidence_from IS NOT NULL
 
 -- name: usage_points_since
 SELECT generation, usage_point FROM ingest.usage_points WHERE generation > %(generation)s ORDER BY generation
@@ -116,6 +120,32 @@ ORDER BY register_start_revision
 -- name: channels_with_points
 SELECT DISTINCT channel_id FROM ingest.evidence_days
 WHERE step_s = 0 AND channel_id = ANY (%(channels)s::int[]) AND day_start BETWEEN %(first)s AND %(last)s
+
+-- name: registers_between
+SELECT
+    channel_id,
+    extract(epoch FROM min(day_start))::bigint,
+    extract(epoch FROM max(day_start))::bigint
+FROM ingest.evidence_days
+WHERE day_start = ANY (%(days)s) AND channel_id = ANY (%(channels)s::int[])
+    AND (register_start IS NOT NULL OR register_end IS NOT NULL OR step_s = 0)
+GROUP BY channel_id
+
+-- name: estimated_days
+SELECT usage_point, extract(epoch FROM day_start)::bigint FROM ingest.estimated_days
+WHERE usage_point = ANY (%(points)s::int[]) AND day_start BETWEEN %(first)s AND %(last)s
+
+-- name: forget_estimated_days
+DELETE FROM ingest.estimated_days e
+USING unnest(%(points)s::int[], %(firsts)s::bigint[], %(lasts)s::bigint[]) AS g (usage_point, first_s, last_s)
+WHERE e.usage_point = g.usage_point
+    AND e.day_start BETWEEN to_timestamp(g.first_s) AND to_timestamp(g.last_s)
+
+-- name: keep_estimated_days
+INSERT INTO ingest.estimated_days (usage_point, day_start)
+SELECT usage_point, to_timestamp(day_s)
+FROM unnest(%(points)s::int[], %(days)s::bigint[]) AS g (usage_point, day_s)
+ON CONFLICT DO NOTHING
 
 -- name: heard
 SELECT DISTINCT channel_id, extract(epoch FROM day_start)::bigint FROM ingest.evidence_days
