@@ -126,7 +126,7 @@ class Work(Protocol):
         """Which of the channels have POINT registers on any of the days."""
         ...
 
-    def registers_between(self, channels: Sequence[int], days: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+    def registers_between(self, channels: Sequence[int], days: Sequence[int]) -> Mapping[int, Pair]:
         """The first and last of the days on which each channel has registers; channels that have some."""
         ...
 

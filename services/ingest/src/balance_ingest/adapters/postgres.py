@@ -316,7 +316,7 @@ class PostgresWork:
         span = {"first": as_datetime(days[0]), "last": as_datetime(days[-1])}
         return frozenset(c for (c,) in self._rows("channels_with_points", channels=Numbers(channels), **span))
 
-    def registers_between(self, channels: Sequence[int], days: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+    def registers_between(self, channels: Sequence[int], days: Sequence[int]) -> Mapping[int, Pair]:
         """See the port."""
         instants = [as_datetime(day) for day in days]
         rows = self._rows("registers_between", channels=Numbers(channels), days=instants) if days else ()

@@ -40,7 +40,7 @@ class Mark(NamedTuple):
 
 
 class Marks:
-    """All marks of one fitting in the evidence known, and the instants that a conflict keeps from being one."""
+    """All marks of one fitting in the evidence known, and the instants that a conflict keeps from it."""
 
     def __init__(self, fitting: Fitting, evidence: ChannelEvidence, calendar: Days, known: Known) -> None:
         """Find them. Nothing is said of the edges of what is known: what lies beyond may contradict it."""

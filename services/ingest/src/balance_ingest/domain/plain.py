@@ -69,6 +69,12 @@ class PlainDays:
         return PlainDays(self.point[index], self.day[index], self.resource[index], self.values[index])
 
 
+def is_metered(windows: Windows) -> Bools:
+    """Which channels read a meter, and not a sensor."""
+    metered: Bools = (windows.number > 0) & ~np.isin(windows.resource, _SENSED)
+    return metered
+
+
 def whole(block: Block) -> Bools:
     """Rows with all intervals there and nothing in conflict."""
     told = block.slots
@@ -85,7 +91,7 @@ def plain_days(block: Block, windows: Windows, before: Ints, after: Ints) -> tup
     parts = HOUR_S // block.shape.step
     counts = block.slots.low
     totals = counts.reshape(len(block), hours, parts).sum(axis=2)
-    meter = (windows.number > 0) & ~np.isin(windows.resource, _SENSED)
+    meter = is_metered(windows)
     scaled = totals * windows.weight[:, None]
     values = np.where(meter[:, None], scaled, (2 * totals + parts) // (2 * parts))
     end = block.day + hours * HOUR_S
