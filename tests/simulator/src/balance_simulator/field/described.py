@@ -82,8 +82,7 @@ class Register:
             mode = self._conditions.modes[m]
             settings = [self._setting(mode, names[layout.modules.concentrator[m]], self._since)]
             if m in moved:
-                at_ms = (moved[m].start_s // DAY_S * DAY_S + DAY_S // 2) * 1000
-                settings.append(self._setting(mode, names[moved[m].other], at_ms))
+                settings.append(self._setting(mode, names[moved[m].other], moved[m].start_s * 1000))
             yield {
                 "module_id": name,
                 "state": "ACTIVE",

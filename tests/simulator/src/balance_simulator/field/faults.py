@@ -22,6 +22,7 @@ from balance_simulator.field.layout import (
 from balance_simulator.field.plan import FieldPlan, stream_of
 
 HOUR_S, DAY_S = 3600, 86_400
+NOON = 12
 SHARE = 500
 """One of so many modules has a fault of one kind."""
 CONCENTRATOR_SHARE, GROUP_SHARE = 60, 20
@@ -251,7 +252,8 @@ def _timed(fault: Fault, plan: FieldPlan, layout: Layout, rng: np.random.Generat
     first = 1 if latest <= 1 else int(rng.integers(max(1, min(span // 5, latest - 1)), latest + 1))
     first = 0 if fault.kind in FROM_THE_START else min(first, span - 1)
     days = int(rng.integers(least, max(least, min(most, span - 2 - first)) + 1))  # with an after, if it can
-    start = plan.day_start(first) + (0 if whole else int(rng.integers(1, 22)) * HOUR_S)
+    hour = NOON if fault.kind == "moved" else int(rng.integers(1, 22))
+    start = plan.day_start(first) + (0 if whole else hour * HOUR_S)
     end = plan.day_start(min(first + days, span)) + (
         0 if whole or days == 0 else start - plan.day_start(first)
     )
