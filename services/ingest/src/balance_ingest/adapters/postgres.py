@@ -253,7 +253,7 @@ class PostgresWork:
     def find_channels(self, modules: Iterable[str]) -> Sequence[int]:
         """Look up all channels of modules; gives their ids."""
         self._modules = {module: {} for module in modules}
-        rows = self._rows("channels_of_modules", modules=sorted(self._modules))
+        rows = self._rows("numbers_of_modules", modules=sorted(self._modules))
         for module, number, channel in rows:
             self._modules[module][number] = channel
         return [channel for _, _, channel in rows]

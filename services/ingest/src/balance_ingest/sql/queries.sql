@@ -547,7 +547,7 @@ SELECT pg_advisory_xact_lock_shared(hashtext('ingest.channels'))
 -- name: lock_channel_numbers_exclusive
 SELECT pg_advisory_xact_lock(hashtext('ingest.channels'))
 
--- name: channels_of_modules
+-- name: numbers_of_modules
 SELECT module_id, channel, channel_id FROM ingest.channels WHERE module_id = ANY (%(modules)s::text[])
 
 -- name: doubt_new_channels
