@@ -52,8 +52,10 @@ fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES
 	$(BIN)/python -m balance_fuzz.ingest -max_total_time=$$(($(MINUTES) * 60)) -max_len=8192 -timeout=10 \
 	  -rss_limit_mb=1024 -artifact_prefix=.local/fuzz/
 
-generate: setup ## pages and AsyncAPI from the catalogue
+generate: setup ## pages and AsyncAPI from the catalogue, pages of the tables
 	$(BIN)/python -m balance_schemas generate
+	$(BIN)/python -m balance_ingest.adapters.kinds > docs/sensor-kinds.md
+	$(BIN)/python -m balance_ingest.adapters.battery_table > docs/batteries.md
 
 locks: setup ## requirements/*.txt anew after a change of requirements/*.in
 	@for name in bootstrap runtime dev; do \
