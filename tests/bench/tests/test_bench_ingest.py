@@ -37,7 +37,8 @@ def test_the_ingest_bench_measures_throughput_and_live_packets_amid_a_backlog(tm
 def test_the_innermost_known_function_names_the_step_of_a_sample() -> None:
     stacks = [
         "run (a.py:1);handle_packets (h.py:2);harvest (c.py:3);fold (j.py:4) 5",
-        "run (a.py:1);handle_packets (h.py:2);join_evidence (s.py:9);keep_blocks (p.py:1);execute (x.py:1) 7",
-        "run (a.py:1);select (selectors.py:4) 2",
+        "run (a.py:1);join_evidence (s.py:9);PostgresWork.keep_blocks (p.py:1);Cursor.execute (x.py:1) 7",
+        "run (a.py:1);Loop._run_once (b.py:3);EpollSelector.select (selectors.py:4) 40",
+        "run (a.py:1);Thread.run (threading.py:4) 2",
     ]
     assert by_step(stacks) == Counter({"screen and cut packets": 5, "write evidence": 7, OTHER: 2})

@@ -19,7 +19,6 @@ _RATE = 200
 OTHER = "all else"
 
 STEPS = {
-    "fetch packets": ("_fetch_requests_routine", "getmany", "_proc_fetch_request", "record_of"),
     "decode packets": ("decode_packet",),
     "screen and cut packets": ("harvest",),
     "look up channels and lock them": ("_prepare", "hold", "_begun"),
@@ -28,12 +27,14 @@ STEPS = {
     "write evidence": ("keep_blocks", "keep_points"),
     "compute readings": ("compute_days", "settle_parked"),
     "write readings": ("flush",),
-    "read readings to publish": ("_current", "claim"),
-    "arrange readings by partition": ("_by_shard",),
-    "encode readings": ("encode", "encode_reading_days"),
-    "send readings": ("_send", "_sender_routine", "_send_produce_req", "send"),
+    "read readings to publish": ("current", "_current", "claim", "forget"),
+    "encode readings": ("parts", "encode"),
+    "compress for Kafka": ("lz4_encode",),
+    "event loop and Kafka client": ("_run_once",),
+    "check connections": ("check_connection",),
 }
 """Functions that begin a step. The innermost one on a stack tells."""
+_IDLE = ("select", "_worker", "wait_for")
 
 _STEP_OF = {function: step for step, functions in STEPS.items() for function in functions}
 
@@ -95,11 +96,15 @@ def _recorded(pid: int, file: Path) -> Iterator[None]:
 
 
 def by_step(lines: Iterable[str]) -> Counter[str]:
-    """Samples by step, of folded stacks: `function (file:line);function (file:line) count`."""
+    """Samples by step, of folded stacks: `Class.function (file:line);function (file:line) count`.
+
+    What waits for something to do is left out.
+    """
     counts: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
-        functions = (frame.partition(" ")[0] for frame in reversed(stack.split(";")))
-        step = next((_STEP_OF[function] for function in functions if function in _STEP_OF), OTHER)
-        counts[step] += int(count)
+        functions = [frame.partition(" (")[0].rpartition(".")[2] for frame in reversed(stack.split(";"))]
+        if functions[0] not in _IDLE:
+            step = next((_STEP_OF[function] for function in functions if function in _STEP_OF), OTHER)
+            counts[step] += int(count)
     return counts
