@@ -1,4 +1,4 @@
-"""Faults of sensors: what events make of them, which hours they hold back, and when (docs/domain.md §3.10)."""
+"""Faults of sensors: what events make of them, and which hours they hold back (docs/domain.md §3.10)."""
 
 from __future__ import annotations
 

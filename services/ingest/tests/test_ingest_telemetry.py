@@ -176,14 +176,10 @@ def test_the_last_believable_instant_is_believed() -> None:
 def test_a_session_says_nothing_of_what_is_impossible() -> None:
     most = Session("SOLAR", 400_000, -200, 1_000_000, NOON)
     assert possible(most) == most
-    for wrong in (
-        {"supply_mv": 400_001},
-        {"signal_dbm": 1},
-        {"backlog_packets": -1},
-        {"backlog_from": 2**62},
-    ):
-        (field,) = wrong
-        assert possible(most._replace(**wrong)) == most._replace(**{field: None})
+    wrong: dict[str, Any] = {"supply_mv": 400_001, "signal_dbm": 1, "backlog_packets": -1}
+    for field, number in (wrong | {"backlog_from": 2**62}).items():
+        silent: dict[str, Any] = {field: None}
+        assert possible(most._replace(**{field: number})) == most._replace(**silent)
 
 
 def told_by(packets: Sequence[Mapping[str, Any]]) -> Any:
