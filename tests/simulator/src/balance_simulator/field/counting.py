@@ -52,11 +52,18 @@ class Registers:
         self._gain = 1 + meters.error
         self._start_flow = meters.start_flow
         self._module = meters.module
+        self._common = np.flatnonzero(meters.common)
 
-    def registered(self, flow: Floats) -> Floats:
-        """What meters register of a flow: nothing below the starting flow, else with their own error."""
-        result: Floats = flow * self._gain[:, None]
-        result[flow < self._start_flow[:, None]] = 0
+    def registered(self, flow: Floats, trickle: Floats) -> Floats:
+        """What meters register: with their own error, and nothing of what trickles below the starting flow.
+
+        What is used in bursts flows faster than that however little it is in an hour. A common meter always
+        turns, but in hours when all that it sees is less.
+        """
+        unseen = np.where(trickle < self._start_flow, trickle, 0)
+        result: Floats = (flow - unseen[:, None]) * self._gain[:, None]
+        common = self._common
+        result[common] *= flow[common] >= self._start_flow[common][:, None]
         return result
 
     def day(

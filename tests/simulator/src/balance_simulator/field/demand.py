@@ -25,6 +25,8 @@ FREE_HEAT_C = 3.5
 """Degrees that people, sun and neighbours bring."""
 HOT_WATER_ML, COOKING_ML, WATER_ML = 220_000, 90_000, 120_000
 """Gas for hot water and for cooking, and cold water, per person and day."""
+DRIPPING = 0.04
+"""Share of homes whose water drips day and night."""
 CUT = 0.7
 _KEPT = float(np.exp(-CUT))
 """Of exponential draws, what exceeds CUT: half of the hours have none, the mean stays one."""
@@ -43,9 +45,13 @@ PRESENCE = (_PRESENCE / _PRESENCE.sum(axis=1, keepdims=True)).astype(np.float32)
 
 @dataclass(frozen=True)
 class Used:
-    """A day: what flowed through each meter (base units, meters by hours) and the rooms (°C, modules)."""
+    """A day: what flowed through each meter (base units, meters by hours) and the rooms (°C, modules).
+
+    `trickle` is the part of each meter's flow that never stops, base units an hour: pilot lights and drips.
+    """
 
     flow: Floats
+    trickle: Floats
     indoor: Array
     outdoor: Floats
     lost: Floats
@@ -69,6 +75,7 @@ class Homes:
         self._pilot = np.where(rng.random(count) < 0.3, rng.uniform(2_000, 9_000, count), 0).astype(
             np.float32
         )
+        self._drip = np.where(rng.random(count) < DRIPPING, rng.uniform(500, 12_000, count), 0)
         self._bias = rng.uniform(-1.5, 1.5, count).astype(np.float32)
         self.away = self._vacancies(rng, count)
         meters = layout.meters
@@ -104,15 +111,20 @@ class Homes:
         heat *= rng.uniform(0.75, 1.25, (size[0], 1)).astype(np.float32)
         heat *= (self._watts * np.float32(ML_A_WATT_HOUR))[:, None]
         gas = heat + cooking + bursts * (self._hot * np.float32(HOT_WATER_ML))[:, None]
-        gas += (self._pilot * here)[:, None]
+        pilot = self._pilot * here
+        gas += pilot[:, None]
         flow = np.zeros((len(self._layout.meters.ids), size[1]))
         flow[self._gas] = gas[self._layout.meters.module[self._gas]]
         rows = self._layout.meters.module[self._water]
         extra = np.maximum(rng.standard_exponential((len(rows), size[1]), np.float32) - np.float32(CUT), 0)
         flow[self._water] = (bursts[rows] + extra * shape[rows] / np.float32(_KEPT)) * (WATER_ML / 2)
+        flow[self._water] += self._drip[rows][:, None]
+        trickle = np.zeros(len(flow))
+        trickle[self._gas] = pilot[self._layout.meters.module[self._gas]]
+        trickle[self._water] = self._drip[rows]
         lost = self._through_common_meters(flow)
         indoor = self._indoor(rng, wanted, felt, size)
-        return Used(flow, indoor, outdoor, lost)
+        return Used(flow, trickle, indoor, outdoor, lost)
 
     def _through_common_meters(self, flow: Floats) -> Floats:
         """Fill in the rows of common meters: their members and the standing losses, which are returned."""

@@ -79,18 +79,16 @@ class Register:
         moved = {fault.module: fault for fault in self._faults.of("moved")}
         names = layout.concentrators.ids
         for m, name in enumerate(layout.modules.ids):
-            mode = self._conditions.modes[m]
-            settings = [self._setting(mode, names[layout.modules.concentrator[m]], self._since)]
+            mode, batteries = self._conditions.modes[m], self._conditions.batteries(m)
+            since_ms = min([self._since, *(at_s * 1000 for _, at_s in batteries)])
+            settings = [self._setting(mode, names[layout.modules.concentrator[m]], since_ms)]
             if m in moved:
                 settings.append(self._setting(mode, names[moved[m].other], moved[m].start_s * 1000))
             yield {
                 "module_id": name,
                 "state": "ACTIVE",
                 "settings": settings,
-                "batteries": [
-                    {"battery_type": kind, "fitted_at": at_s * 1000}
-                    for kind, at_s in self._conditions.batteries(m)
-                ],
+                "batteries": [{"battery_type": kind, "fitted_at": at_s * 1000} for kind, at_s in batteries],
             }
 
     def concentrators(self) -> Iterator[Record]:

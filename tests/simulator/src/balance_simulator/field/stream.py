@@ -122,7 +122,7 @@ class Field:
             used = self.homes.day(index, day.weekday(), hours, outdoor, felt)
             faults = self._by_day.get(index, [])
             flow_faults.leaking(used.flow, used.lost, faults, start, self.layout)
-            registered = self._registers.registered(used.flow)
+            registered = self._registers.registered(used.flow, used.trickle)
             flow_faults.registering(registered, faults, start, hours)
             yield used, registered
 
