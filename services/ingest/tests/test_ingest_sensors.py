@@ -19,7 +19,7 @@ from balance_ingest.domain.readings import Computed, compute
 from balance_ingest.domain.screening import Limits
 from balance_ingest.domain.sensors import unknown_sensor_kind
 from balance_kernel.calendar import Calendar
-from balance_kernel.quantity import Quality, Resource
+from balance_kernel.quantity import Quality, Resource, Unit
 
 DAYS = Days(Calendar("Europe/Chisinau", 0))
 DAY = DAYS.day_of(int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()))
@@ -391,3 +391,9 @@ def test_measurements_are_read_by_the_day(house: Any) -> None:
     )
     assert "evidence_days_2026_03 e" in plan
     assert "evidence_days_2026_04 e" not in plan
+
+
+@pytest.mark.stack
+def test_the_views_know_every_resource_and_unit(house: Any) -> None:
+    ((text,),) = house.rows("SELECT pg_get_viewdef('ingest.v_readings'::regclass)")
+    assert [one for one in (*Resource, *Unit) if f"'{one.value}'" not in text] == []

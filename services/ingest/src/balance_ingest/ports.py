@@ -282,8 +282,8 @@ class Decisions(Protocol):
     """Operators' decisions about readings (docs/domain.md §3.12)."""
 
     def decide(self, edits: Sequence[Edit]) -> int:
-        """Keep all versions, let the greatest of each count, and mark the days that this changes; gives how many
-        were marked.
+        """Keep all versions, let the greatest of each count, and mark the days that this changes; gives how
+        many were marked.
         """
         ...
 

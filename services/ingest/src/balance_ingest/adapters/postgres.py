@@ -158,7 +158,7 @@ def _relate_extremes(conn: Connection[Any], channels: Sequence[int]) -> None:
     memory must hear of it before evidence of theirs is stored.
     """
     conn.execute(statement("lock_assets_exclusive"))
-    points = conn.execute(statement("relate_extremes"), {"channels": list(channels), "points": []}).fetchall()
+    points = conn.execute(statement("relate_extremes"), {"channels": list(channels)}).fetchall()
     conn.execute(statement("renew_usage_points"), {"points": [point for (point,) in points]})
 
 

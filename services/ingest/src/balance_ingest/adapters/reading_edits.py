@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -43,17 +43,13 @@ class PostgresDecisions:
                 for name, *span in _kept(conn, edit):
                     changed[name].append((span[0], span[1]))
             marked: set[Pair] = set()
+            standing = standing_spans(conn, list(changed))
             for name, spans in changed.items():
-                marked |= self._touched(conn, name, spans)
+                marked |= decided_days(conn, self._days, name, reach(standing.get(name, ()), spans))
             received = conn.execute(statement("clock")).fetchone()
             now = self._now() if self._now else (received or (0,))[0]
             add_markers(conn, marked, now - LIVE_S)
         return len(marked)
-
-    def _touched(self, conn: Connection[Any], name: str, spans: Iterable[Span]) -> set[Pair]:
-        """Days of a usage point that the register knows; another's count when it is described."""
-        standing = standing_spans(conn, name)
-        return decided_days(conn, self._days, name, reach(standing, spans))
 
 
 def _kept(conn: Connection[Any], edit: Edit) -> Iterator[tuple[str, int, int]]:
@@ -83,9 +79,12 @@ def _kept(conn: Connection[Any], edit: Edit) -> Iterator[tuple[str, int, int]]:
         yield edit.usage_point, edit.start, edit.end
 
 
-def standing_spans(conn: Connection[Any], name: str) -> Sequence[Span]:
-    """Spans of the decisions that count for a usage point."""
-    return conn.execute(statement("standing_edits"), {"name": name}).fetchall()
+def standing_spans(conn: Connection[Any], names: Sequence[str]) -> Mapping[str, Sequence[Span]]:
+    """Spans of the decisions that count for some usage points, by name."""
+    found: dict[str, list[Span]] = defaultdict(list)
+    for name, start, end in conn.execute(statement("standing_edits"), {"names": names}):
+        found[name].append((start, end))
+    return found
 
 
 def decided_days(conn: Connection[Any], days: Days, name: str, spans: Iterable[Span]) -> set[Pair]:

@@ -56,7 +56,9 @@ class PostgresRegister:
                     new = self._kept(conn, point, numbers)
                     kept.append(new)
                     marked |= self._touched(conn, old, new)
-                    marked |= decided_days(conn, self._days, new.name, standing_spans(conn, new.name))
+            for name, decided in standing_spans(conn, [point.name for point in kept]).items():
+                marked |= decided_days(conn, self._days, name, decided)
+            conn.execute(statement("relate_extremes_of_points"), {"points": [point.key for point in kept]})
             settle_kinds(conn, kept)
             marked |= self._of_faults(conn, [*before, *kept])
             self._mark(conn, marked)
@@ -128,7 +130,6 @@ class PostgresRegister:
         (key,) = conn.execute(statement("upsert_usage_point"), row).fetchone() or (0,)
         channels = sorted({fitting.channel_id for fitting in fittings})
         conn.execute(statement("relate_channels"), {"point": key, "channels": channels})
-        conn.execute(statement("relate_extremes"), {"points": [key], "channels": []})
         conn.execute(statement("keep_fittings"), {"point": key})
         return UsagePoint(
             key, point.name, point.resource, point.meters, fittings, sensor_kind=point.sensor_kind

@@ -338,9 +338,18 @@ SELECT s.channel_id, r.usage_point
 FROM ingest.channels s
 JOIN ingest.channels c ON c.module_id = s.module_id AND c.channel = s.channel %% 16
 JOIN ingest.related_channels r ON r.channel_id = c.channel_id
-WHERE s.channel >= 16 AND (s.channel_id = ANY (%(channels)s::int[]) OR r.usage_point = ANY (%(points)s::int[]))
+WHERE s.channel >= 16 AND s.channel_id = ANY (%(channels)s::int[])
 ON CONFLICT DO NOTHING
 RETURNING usage_point
+
+-- name: relate_extremes_of_points
+INSERT INTO ingest.related_channels (channel_id, usage_point)
+SELECT s.channel_id, r.usage_point
+FROM ingest.related_channels r
+JOIN ingest.channels c ON c.channel_id = r.channel_id AND c.channel BETWEEN 0 AND 15
+JOIN ingest.channels s ON s.module_id = c.module_id AND s.channel IN (c.channel + 16, c.channel + 32)
+WHERE r.usage_point = ANY (%(points)s::int[])
+ON CONFLICT DO NOTHING
 
 -- name: renew_usage_points
 UPDATE ingest.usage_points SET generation = nextval('ingest.asset_generations')
@@ -364,8 +373,8 @@ INSERT INTO ingest.reading_edits (
 ) ON CONFLICT DO NOTHING
 
 -- name: standing_edits
-SELECT extract(epoch FROM start_at)::bigint, extract(epoch FROM end_at)::bigint
-FROM ingest.reading_edits WHERE usage_point_id = %(name)s AND newest AND standing
+SELECT usage_point_id, extract(epoch FROM start_at)::bigint, extract(epoch FROM end_at)::bigint
+FROM ingest.reading_edits WHERE usage_point_id = ANY (%(names)s) AND newest AND standing
 
 -- name: relate_decisions
 -- Gives the channel that stands for the decisions about a usage point, when there are any and the register knows it.
