@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from balance_imbalance.domain.rules import ALGORITHM_VERSION
+from balance_kernel.quantity import Resource, Unit
 
 pytestmark = pytest.mark.stack
 House = Any  # of conftest.py, which cannot be imported
@@ -275,6 +276,12 @@ def test_every_view_and_column_is_explained(house: House) -> None:
     assert silent == []
     views = house.rows("SELECT table_name FROM information_schema.views WHERE table_schema = 'imbalance'")
     assert {row["table_name"] for row in views} == {"v_group_days", "v_group_hours"}
+
+
+def test_the_views_know_every_resource_and_unit(house: House) -> None:
+    for view in ("v_group_days", "v_group_hours"):
+        (text,) = house.rows(f"SELECT pg_get_viewdef('imbalance.{view}'::regclass) AS text")
+        assert [one for one in (*Resource, *Unit) if f"'{one.value}'" not in text["text"]] == []
 
 
 def test_a_panel_that_bounds_the_day_reads_that_days_partition_alone(house: House) -> None:
