@@ -55,13 +55,17 @@ class Registers:
         self._common = np.flatnonzero(meters.common)
 
     def registered(self, flow: Floats, trickle: Floats) -> Floats:
-        """What meters register: with their own error, and nothing of what trickles below the starting flow.
+        """What meters register: with their own error, and nothing of what trickles below the starting flow in
+        hours when little else flows.
 
-        What is used in bursts flows faster than that however little it is in an hour. A common meter always
-        turns, but in hours when all that it sees is less.
+        What is used in bursts flows faster than that however little it is in an hour. A common meter does not
+        turn in hours when all that it sees is less.
         """
-        unseen = np.where(trickle < self._start_flow, trickle, 0)
-        result: Floats = (flow - unseen[:, None]) * self._gain[:, None]
+        result: Floats = flow * self._gain[:, None]
+        slow = np.flatnonzero((trickle > 0) & (trickle < self._start_flow))
+        unseen, gain = trickle[slow][:, None], self._gain[slow][:, None]
+        still = flow[slow] - unseen < self._start_flow[slow][:, None]
+        result[slow] -= unseen * gain * still
         common = self._common
         result[common] *= flow[common] >= self._start_flow[common][:, None]
         return result
