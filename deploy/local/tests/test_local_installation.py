@@ -172,6 +172,25 @@ def test_a_decision_withdrawn_and_standing_again_has_three_versions(
     ]
 
 
+def test_a_module_names_a_concentrator_published_before(made: Installation) -> None:
+    setting = {"valid_from": SINCE_MS, "session_plan": "DAILY"}
+    gatherer = {
+        "concentrator_id": "J-1", "variant": "MAINS", "sim_payer": "UTILITY", "settings": [setting],
+    }  # fmt: skip
+    module = {
+        "module_id": "M-1",
+        "settings": [{"valid_from": SINCE_MS, "packet_mode": "WEEKLY", "concentrator_id": "J-1"}],
+    }
+    with pytest.raises(assets.FleetError, match="expected a concentrator described here or published before"):
+        assets.publish(made, [], [], [module])
+    assert assets.publish(made, [], [], [], [gatherer]).sent == ("concentrator/J-1",)
+    assert assets.publish(made, [], [], [module], [gatherer]) == assets.Published(("module/M-1",), 1)
+    codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
+    found = {r.key.decode(): codec.decode(r.value)[1] for r in read(made, catalogue.ASSETS)}
+    assert found["module/M-1"]["settings"][0]["packet_mode"] == "WEEKLY"
+    assert found["concentrator/J-1"]["variant"] == "MAINS"
+
+
 def test_what_was_not_acknowledged_is_sent_again(made: Installation) -> None:
     assets.publish(made, [usage_point("UP-7")], [])
     with psycopg.connect(made.dsn) as connection:
