@@ -95,20 +95,22 @@ class PointReadings:
             self._found |= fault_findings(point, fitting, faults)
         if self._settings.applies("sensors"):
             self._found |= unknown_kind(point)
+        self._told_by = cache(self._told_by_fitting)
         self._channel_days = cache(self._channel_day)
         self._judged = cache(self._judge_day)
 
     @cached_property
     def told_days(self) -> set[int]:
         """Days of which something was said: evidence, or a step of §3.7."""
-        found: set[int] = set()
-        for fitting in self._point.fittings:
-            with_intervals = self._given.known.with_intervals.get(fitting.channel, set())
-            evident = self._given.known.with_any.get(fitting.channel, set())
-            found |= {d for d in evident if fitting.fitted < self._days.end(d) and d < fitting.removed}
-            for step in self._steps[fitting]:
-                if step.used or step.quarantined:
-                    found |= set(self._days.overlapping(step.start, step.end)) - with_intervals
+        return set().union(*map(self._told_by, self._point.fittings))
+
+    def _told_by_fitting(self, fitting: Fitting) -> set[int]:
+        with_intervals = self._given.known.with_intervals.get(fitting.channel, set())
+        evident = self._given.known.with_any.get(fitting.channel, set())
+        found = {d for d in evident if fitting.fitted < self._days.end(d) and d < fitting.removed}
+        for step in self._steps[fitting]:
+            if step.used or step.quarantined:
+                found |= set(self._days.overlapping(step.start, step.end)) - with_intervals
         return found
 
     @cached_property
@@ -170,7 +172,8 @@ class PointReadings:
         of_day = self._channel_days(day, fitting.channel)  # what it finds stands beside other rules'
         if any(first <= day < last for first, last in self._spoilt[fitting]):
             return SUSPECT
-        if any(fault.overlaps(start, start + HOUR) for fault in self._faults[fitting]):
+        told = day in self._told_by(fitting)
+        if told and any(fault.overlaps(start, start + HOUR) for fault in self._faults[fitting]):
             return SUSPECT
         if of_day is None:
             return hour_from_steps(self._steps[fitting], start, start + HOUR)
