@@ -182,14 +182,14 @@ def test_a_correction_of_the_meter_or_the_fitting_computes_gaps_again(house: Any
 
 def test_long_holes_are_left_to_the_worker_and_short_ones_filled_at_once(house: Any) -> None:
     house.describe(point())
-    now = {"received_at": day(12) * 1000}
-    house.hear(packet(*(archive(n) for n in range(8)), **now))
-    house.hear(packet(archive(8, missing=[4, 5, 6, 7]), sequence=2, **now))
-    assert house.readings()[key(8)][1][3:9] == ["VALID", *["MISSING"] * 4, "VALID"]
+    now = {"received_at": day(32) * 1000}
+    house.hear(packet(*(archive(n) for n in range(30)), **now))
+    house.hear(packet(archive(30, missing=[4, 5]), sequence=2, **now))
+    assert house.readings()[key(30)] == ([20] * 24, ["VALID"] * 4 + ["ESTIMATED"] * 2 + ["VALID"] * 18)
+    house.hear(packet(archive(31, missing=[4, 5, 6, 7]), sequence=3, **now))
+    assert house.readings()[key(31)][1] == ["VALID"] * 4 + ["MISSING"] * 4 + ["VALID"] * 16
     house.work()
-    assert house.readings()[key(8)] == ([20] * 24, ["VALID"] * 4 + ["ESTIMATED"] * 4 + ["VALID"] * 16)
-    house.hear(packet(archive(9), archive(10, missing=[4, 5]), sequence=3, **now))
-    assert house.readings()[key(10)][1][4:6] == ["ESTIMATED"] * 2
+    assert house.readings()[key(31)] == ([20] * 24, ["VALID"] * 4 + ["ESTIMATED"] * 4 + ["VALID"] * 16)
 
 
 def fitful(random: Random, module: str) -> Iterator[Described]:
