@@ -17,6 +17,19 @@ from balance_schemas.codec import Codec
 PACKET = "balance.v1.ConcentratorPacketReceived"
 USAGE_POINT = "balance.v1.UsagePointDescribed"
 GROUP = "balance.v1.BalanceGroupDescribed"
+MODULE = "balance.v1.ModuleDescribed"
+CONCENTRATOR = "balance.v1.ConcentratorDescribed"
+READING_EDIT = "balance.v1.ReadingEditDecided"
+
+_NAMED_BY = {
+    "packet_id": (PACKET, "packet"),
+    "edit_id": (READING_EDIT, "reading-edit"),
+    "usage_point_id": (USAGE_POINT, "usage-point"),
+    "group_id": (GROUP, "balance-group"),
+    "module_id": (MODULE, "module"),
+    "concentrator_id": (CONCENTRATOR, "concentrator"),
+}
+"""Record and kind of key by the field that names a message; of several fields the first."""
 
 
 @dataclass(frozen=True)
@@ -28,16 +41,21 @@ class Outgoing:
     value: bytes | None
 
 
+def record_of(message: Mapping[str, Any]) -> str:
+    """Name of the record a message of the contract is."""
+    return next(record for field, (record, _) in _NAMED_BY.items() if field in message)
+
+
 def encoded(message: Mapping[str, Any], codec: Codec, random: Random) -> Outgoing:
-    """A packet, usage point or balance group as its owner publishes it; packets take a lane by chance."""
-    if "packet_id" in message:
+    """A packet, asset or decision as its owner publishes it; packets take a lane by chance."""
+    field, (record, kind) = next(item for item in _NAMED_BY.items() if item[0] in message)
+    value = codec.encode(record, message)
+    if record == PACKET:
         lane = random.choice((catalogue.PACKETS, catalogue.PACKETS, catalogue.PACKETS_BACKLOG))
-        return Outgoing(lane, message["concentrator_id"].encode(), codec.encode(PACKET, message))
-    if "usage_point_id" in message:
-        key = f"usage-point/{message['usage_point_id']}"
-        return Outgoing(catalogue.ASSETS, key.encode(), codec.encode(USAGE_POINT, message))
-    key = f"balance-group/{message['group_id']}"
-    return Outgoing(catalogue.ASSETS, key.encode(), codec.encode(GROUP, message))
+        return Outgoing(lane, message["concentrator_id"].encode(), value)
+    if record == READING_EDIT:
+        return Outgoing(catalogue.READING_EDITS, message["edit_id"].encode(), value)
+    return Outgoing(catalogue.ASSETS, f"{kind}/{message[field]}".encode(), value)
 
 
 def send(kafka: KafkaSettings, messages: Sequence[Outgoing]) -> None:
