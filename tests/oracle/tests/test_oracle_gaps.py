@@ -70,7 +70,7 @@ def test_of_reference_days_the_four_nearest_count_of_equally_near_ones_the_earli
         archive("R-1", 1, DAY_1 + 34 * DAY_MS, [0] * 24, register_end=50),
         archive("R-1", 1, DAY_1 + 36 * DAY_MS, [0] * 24, register_start=54),
     ]
-    # Means of (30, 0, 0, 0) and (0, 10, 0, 0): round(7.5) = 8, round(2.5) = 3; of 40 mL round(40 · 8 / 11) = 29
+    # Means of (30, 0, 0, 0) and (0, 10, 0, 0): 8 (of 7.5) and 3 (of 2.5); of 40 mL round(40 · 8 / 11) = 29
     result = tables([*archives, *edges], flat(q_max=10**6))
     assert hours(result, 35)[:3] == [(29, "ESTIMATED"), (11, "ESTIMATED"), (0, "ESTIMATED")]
 
