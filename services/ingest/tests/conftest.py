@@ -23,6 +23,7 @@ from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import Pool, PostgresStore
 from balance_ingest.adapters.publishing import Renderer
+from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
@@ -36,6 +37,7 @@ from balance_ingest.handlers import (
     Sweep,
     handle_packets,
     handle_plans,
+    handle_reading_edits,
     handle_usage_points,
 )
 from balance_kernel.calendar import Calendar
@@ -103,6 +105,11 @@ class House:
         ]
         return handle_plans(read, self.plans)
 
+    def decide(self, *edits: Mapping[str, Any]) -> int:
+        """Handle decisions about readings shaped like the contract's."""
+        read = [wire.from_wire_reading_edit(edit, self.days.calendar) for edit in edits]
+        return handle_reading_edits(read, PostgresDecisions(self.pool, self.days, None))
+
     def deliveries(self) -> set[tuple[str, str, int]]:
         """Open findings of delivery as (rule, module or concentrator, start in seconds), judged now."""
         self.delivery.judge()
@@ -115,6 +122,7 @@ class House:
         """Let the worker do all there is, as if time had passed."""
         while self.sweep.step() or self._step() or self._judge():
             pass
+        self.delivery.judge()
 
     def _step(self) -> int:
         with self.pool.connection() as conn:
@@ -138,8 +146,9 @@ class House:
         return found
 
     def findings(self) -> set[tuple[str, str, int, int]]:
-        """Open findings as (rule, usage point or module/channel, start, end in seconds)."""
-        query = """SELECT rule, coalesce(usage_point_id, module_id || '/' || channel),
+        """Open findings as (rule, usage point or module/channel or device, start, end in seconds)."""
+        query = """SELECT rule,
+                coalesce(usage_point_id, module_id || '/' || channel, module_id, concentrator_id),
                 extract(epoch FROM interval_start_at)::bigint, extract(epoch FROM interval_end_at)::bigint
             FROM ingest.v_findings WHERE state = 'OPEN'"""
         return {(rule, subject, start, end) for rule, subject, start, end in self.rows(query)}
