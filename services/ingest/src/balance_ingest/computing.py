@@ -30,7 +30,7 @@ from balance_ingest.domain.readings import Computed, compute
 from balance_ingest.domain.silence import unknown_channel
 from balance_ingest.domain.steps import LONGEST_S
 from balance_ingest.ports import Pair, Stored, Work
-from balance_ingest.spreading import bordering, referring
+from balance_ingest.spreading import about_estimates, bordering, referring
 
 NEAR_S = 8 * DAY_S
 """Farther than two jumps of one run may lie apart, and than silence looks back."""
@@ -170,14 +170,10 @@ def _mark_bordering(turn: _Turn, rows: Bordered) -> None:
     if not len(rows):
         return
     turn.work.mark(bordering(turn.work, rows, turn.days))
-    channels: dict[int, int] = {}
-    for channel, point, day in zip(
-        rows.channel.tolist(), rows.point.tolist(), rows.day.tolist(), strict=True
-    ):
+    referred = about_estimates(turn.work, rows, turn.days)
+    for channel, point, day in referred:
         turn.changed[point].append((day, day))
-        channels[point] = channel
-    for points in turn.work.usage_points(set(channels.values())).values():
-        turn.points.update((point.key, point) for point in points)
+        turn.points.update((one.key, one) for one in turn.work.usage_points([channel])[channel])
 
 
 def _alone(touched: Touched) -> Iterable[Block]:

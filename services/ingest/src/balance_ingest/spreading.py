@@ -63,6 +63,14 @@ def _heard_before(
     return found
 
 
+def about_estimates(work: Work, rows: Bordered, days: Days) -> Iterable[tuple[int, int, int]]:
+    """(channel, usage point, day) of the plain days of usage points that have estimates near."""
+    first, last = days.shift(int(rows.day.min()), -_FARTHEST), days.shift(int(rows.day.max()), _FARTHEST)
+    near = work.estimated_days(np.unique(rows.point).tolist(), first, last)
+    at = np.isin(rows.point, list(near)) if near else np.zeros(len(rows), bool)
+    return zip(rows.channel[at].tolist(), rows.point[at].tolist(), rows.day[at].tolist(), strict=True)
+
+
 Spans = Mapping[int, Sequence[tuple[int, int]]]
 """By usage point, spans of days as (first, last)."""
 
