@@ -54,7 +54,7 @@ def played(name: str) -> Iterator[Replayed]:
 def _equals_the_oracle(done: Replayed) -> None:
     zone = done.place.description.zone
     tables = balance_oracle.compute(done.book.packets, done.book.usage_points, done.book.groups, zone=zone)
-    assert not outcome.differences(outcome.expected(tables, done.place), views.from_views(done.place))
+    assert not outcome.differences(outcome.expected(tables), views.from_views(done.place))
 
 
 def rows(done: Replayed, query: str, *parameters: Any) -> list[tuple[Any, ...]]:

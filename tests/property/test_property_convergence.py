@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from balance_chaos.outcome import differences, expected
 from balance_chaos.published import READING_DAYS, reduced
-from balance_chaos.traffic import GROUP, PACKET, USAGE_POINT
+from balance_chaos.traffic import PACKET, READING_EDIT, record_of
 from balance_chaos.views import from_views
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
@@ -28,10 +28,19 @@ from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.domain.rules import Rules as ImbalanceRules
 from balance_imbalance.entrypoints import kafka as imbalance_kafka
 from balance_ingest import handlers as ingest
+from balance_ingest.adapters.battery_table import life_table
+from balance_ingest.adapters.delivery import PostgresDelivery
+from balance_ingest.adapters.kinds import read_file
+from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import PostgresStore
 from balance_ingest.adapters.publishing import Renderer
+from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
+from balance_ingest.domain.delivery import DeliveryLimits
+from balance_ingest.domain.parameters import ParameterTable
+from balance_ingest.domain.plans import DescribedConcentrator, DescribedModule
 from balance_ingest.entrypoints import kafka as ingest_kafka
 from balance_ingest.ports import DescribedUsagePoint
 from balance_kernel.calendar import Calendar
@@ -53,6 +62,7 @@ Pools = tuple[ConnectionPool[Connection[Any]], ConnectionPool[Connection[Any]]]
 EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "12"))
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
 AGED = "UPDATE {}.markers SET marked_at = marked_at - INTERVAL '1 minute'"
+NOTED = "UPDATE ingest.reading_changes SET noted_at = noted_at - INTERVAL '2 minutes'"
 TABLES = """SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables
     WHERE schemaname = %(schema)s AND tablename <> 'clock' AND tablename !~ 'migration'"""
 
@@ -75,8 +85,13 @@ class Services:
         self.rules, self.imbalance_rules = ingest.Rules(days), ImbalanceRules()
         self.store = PostgresStore(self.ingest_pool, days, None)
         self.register = PostgresRegister(self.ingest_pool, days, None)
+        self.register.keep_kinds(read_file())
+        self.plans = PostgresPlans(self.ingest_pool, days, None, life_table())
+        self.decisions = PostgresDecisions(self.ingest_pool, days, None)
         self.groups = PostgresGroupDayStore(self.imbalance_pool, self.calendar, self.imbalance_rules, None)
         silence = PostgresSilence(self.ingest_pool, days, None)
+        delivery = PostgresDelivery(self.ingest_pool, days, None, self.plans, DeliveryLimits())
+        unusual = PostgresUnusual(self.ingest_pool, days, ParameterTable())
         sweep = imbalance.Sweep(self.groups, self.imbalance_rules, self.calendar)
         computing = imbalance.Computing(
             self.groups, self.imbalance_rules, self.calendar, 50, lambda _computed, _changed: None
@@ -84,6 +99,8 @@ class Services:
         self.steps: Sequence[Callable[[], int]] = (
             ingest.Recomputing(self.store, self.rules, 50).step,
             ingest.Sweep(silence, self.rules).step,
+            ingest.Judging(unusual).step,
+            ingest.Delivering(delivery).step,
             self.publish_readings,
             self.tell_readings,
             sweep.step,
@@ -97,24 +114,31 @@ class Services:
         if packets:
             read = [ingest_kafka.decode_packet(CODEC, self.calendar, data) for data in packets]
             ingest.handle_packets(read, self.store, self.rules)
-        assets = [
-            CODEC.encode(USAGE_POINT if "usage_point_id" in m else GROUP, m)
-            for m in messages
-            if "packet_id" not in m
-        ]
+        edits = [CODEC.encode(READING_EDIT, m) for m in messages if "edit_id" in m]
+        if edits:
+            decided = [ingest_kafka.decode_reading_edit(CODEC, self.calendar, data) for data in edits]
+            ingest.handle_reading_edits(decided, self.decisions)
+        assets = [m for m in messages if "packet_id" not in m and "edit_id" not in m]
         if assets:
-            heard = [ingest_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
-            described = [asset for asset in heard if isinstance(asset, DescribedUsagePoint)]
-            ingest.handle_usage_points(described, self.register)
-            told = [imbalance_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
-            balanced = [asset for asset in told if not isinstance(asset, str)]
-            imbalance.handle_assets(balanced, ImbalanceRegister(self.imbalance_pool, self.calendar))
+            self._describe([CODEC.encode(record_of(m), m) for m in assets])
+
+    def _describe(self, assets: Sequence[bytes]) -> None:
+        heard = [ingest_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
+        points = [asset for asset in heard if isinstance(asset, DescribedUsagePoint)]
+        ingest.handle_usage_points(points, self.register)
+        devices = [asset for asset in heard if isinstance(asset, DescribedModule | DescribedConcentrator)]
+        ingest.handle_plans(devices, self.plans)
+        told = [imbalance_kafka.decode_asset(CODEC, self.calendar, data) for data in assets]
+        balanced = [asset for asset in told if not isinstance(asset, str)]
+        imbalance.handle_assets(balanced, ImbalanceRegister(self.imbalance_pool, self.calendar))
 
     def step(self, number: int) -> int:
         """One step of one worker, as if it had waited; gives how much it did."""
         for pool, schema in ((self.ingest_pool, "ingest"), (self.imbalance_pool, "imbalance")):
             with pool.connection() as connection:
                 connection.execute(AGED.format(schema).encode())
+                if schema == "ingest":
+                    connection.execute(NOTED)
         return self.steps[number]()
 
     def settle(self) -> None:
@@ -217,8 +241,8 @@ def test_every_order_gives_the_tables_of_the_oracle(
         world, random = make_world(Random(of_world), [place]), Random(of_order)
         services = Services(made, random, *pools)
         play(services, world, random)
-        wanted = expected(world.tables(), made)
+        wanted = expected(world.tables())
         assert differences(wanted, from_views(made)) == []
-        assert differences(wanted, reduced(made, services.published)) == []
+        assert differences(wanted, reduced(services.published)) == []
 
     hold()

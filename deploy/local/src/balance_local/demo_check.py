@@ -48,7 +48,7 @@ def against_oracle(place: Installation, tables: balance_oracle.Tables) -> list[C
     # That package tests whole installations, and so imports this one.
     from balance_chaos import outcome, published, views
 
-    wanted = outcome.expected(tables, place)
+    wanted = outcome.expected(tables)
     values = sum(len(values) for values, _ in wanted.readings.values())
     hours = sum(len(day["hours"]) for day in wanted.group_days.values())
     size = f"{values:,} readings, {hours:,} group hours, {len(wanted.group_days)} group days, findings"

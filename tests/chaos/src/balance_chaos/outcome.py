@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from balance_local.installation import Installation
 from balance_oracle import Tables
-from balance_oracle.days import MeteringDays
 
 Key = tuple[str, int]
 """(id, day start in ms)."""
 ReadingDay = tuple[list[int | None], list[str]]
-Finding = tuple[str, str, int | None]
-"""(rule, usage point or channel, start in ms); without a start for those about channels."""
+Extremes = list[tuple[int | None, int | None]]
+Finding = tuple[str, str, int, int]
+"""(rule, usage point, or else module/channel, or else module, or else concentrator, start and end in ms)."""
 
 FIGURES = (
     "supply",
@@ -33,48 +32,46 @@ FIGURES = (
 class Outcome:
     """Reading days and group-days, those withdrawn left out, and open findings.
 
-    A finding stands for all of its rule and usage point on its day, or channel: how many is wording.
+    `extremes`: (least, greatest) by hour of the reading days of sensors that have any.
     """
 
     readings: Mapping[Key, ReadingDay]
     group_days: Mapping[Key, Mapping[str, Any]]
     findings: frozenset[Finding]
+    extremes: Mapping[Key, Extremes]
 
 
 def outcome(
-    made: Installation,
     readings: Mapping[Key, ReadingDay],
     group_days: Mapping[Key, Mapping[str, Any]],
     findings: Iterable[Finding],
+    extremes: Mapping[Key, Extremes],
 ) -> Outcome:
     """§3: a day all of whose hours are MISSING is none; §4.7: nor is one with nobody due."""
-    days = MeteringDays(made.description.zone, made.description.day_start_hour)
     return Outcome(
         {key: (list(v), list(q)) for key, (v, q) in readings.items() if set(q) != {"MISSING"}},
         {key: one for key, one in group_days.items() if not _is_withdrawn(one)},
-        frozenset(
-            (rule, name, None if at is None else days.containing(at // 1000) * 1000)
-            for rule, name, at in findings
-        ),
+        frozenset(findings),
+        {key: pairs for key, pairs in extremes.items() if set(pairs) != {(None, None)}},
     )
 
 
-def expected(tables: Tables, made: Installation) -> Outcome:
-    """The oracle's tables, for an installation of the same calendar."""
-    findings = (
-        (rule, name, at if name in tables.usage_points else None) for rule, name, at in tables.findings
-    )
-    return outcome(made, tables.readings, tables.group_days, findings)
+def expected(tables: Tables) -> Outcome:
+    """The oracle's tables."""
+    return outcome(tables.readings, tables.group_days, tables.spans, tables.extremes)
 
 
-def finding(rule: str, point: str | None, module: str | None, channel: int | None, start_ms: int) -> Finding:
-    """As services tell it: about a usage point, or else about a channel."""
-    return (rule, point, start_ms) if point is not None else (rule, f"{module}/{channel}", None)
+def subject(point: str | None, module: str | None, channel: int | None, concentrator: str | None) -> str:
+    """What a finding is about, as the oracle names it."""
+    if point is not None or module is None:
+        return point or concentrator or ""
+    return module if channel is None else f"{module}/{channel}"
 
 
 def differences(wanted: Outcome, found: Outcome, most: int = 5) -> list[str]:
     """The first differences in words; none when the two are equal."""
     words = [*_differences("reading", wanted.readings, found.readings)]
+    words += _differences("extremes", wanted.extremes, found.extremes)
     words += _differences("group-day", wanted.group_days, found.group_days)
     words += [f"finding {one} is not there" for one in sorted(wanted.findings - found.findings, key=str)]
     words += [

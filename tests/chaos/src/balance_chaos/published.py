@@ -8,7 +8,7 @@ from typing import Any
 from balance_local.installation import Installation
 from balance_schemas import catalogue
 
-from balance_chaos.outcome import Finding, Key, Outcome, ReadingDay, finding, outcome
+from balance_chaos.outcome import Extremes, Finding, Key, Outcome, ReadingDay, outcome, subject
 from balance_chaos.stage import codec_of, settings_of
 from balance_chaos.traffic import read_from_beginning
 
@@ -32,12 +32,10 @@ Versions = dict[Hashable, dict[str, Any]]
 def from_topics(made: Installation) -> Outcome:
     """What somebody knows who has read everything published."""
     codec, kafka = codec_of(made), settings_of(made).kafka
-    return reduced(
-        made, [codec.decode(data) for topic in TOPICS for data in read_from_beginning(kafka, topic)]
-    )
+    return reduced([codec.decode(data) for topic in TOPICS for data in read_from_beginning(kafka, topic)])
 
 
-def reduced(made: Installation, messages: Sequence[tuple[str, dict[str, Any]]]) -> Outcome:
+def reduced(messages: Sequence[tuple[str, dict[str, Any]]]) -> Outcome:
     """What (record name, value) messages in any order come to."""
     days = _greatest(
         ((day["usage_point_id"], day["day_start_at"]), day)
@@ -50,10 +48,10 @@ def reduced(made: Installation, messages: Sequence[tuple[str, dict[str, Any]]]) 
     )
     findings = _greatest((one["finding_id"], one) for name, one in messages if name == FINDING)
     return outcome(
-        made,
         {_key(key): _reading_day(day) for key, day in days.items()},
         {_key(key): {name: one[name] for name in _OF_A_GROUP_DAY} for key, one in group_days.items()},
         _open(findings.values()),
+        {_key(key): _extremes(day) for key, day in days.items()},
     )
 
 
@@ -74,8 +72,13 @@ def _reading_day(day: Mapping[str, Any]) -> ReadingDay:
     return day["values"], day["qualities"] or ["VALID"] * len(day["values"])
 
 
+def _extremes(day: Mapping[str, Any]) -> Extremes:
+    none = [None] * len(day["values"])
+    return list(zip(day["minima"] or none, day["maxima"] or none, strict=True))
+
+
 def _open(findings: Iterable[Mapping[str, Any]]) -> Iterator[Finding]:
     for one in findings:
         if one["state"] == "OPEN":
-            names = one["usage_point_id"], one["module_id"], one["channel"]
-            yield finding(one["rule"], *names, one["interval_start_at"])
+            about = subject(one["usage_point_id"], one["module_id"], one["channel"], one["concentrator_id"])
+            yield one["rule"], about, one["interval_start_at"], one["interval_end_at"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 
 import psycopg
 from balance_local import lag
@@ -11,12 +12,15 @@ from balance_local.installation import Installation
 from balance_local.supervisor import SERVICES
 from balance_oracle import Tables
 
+from balance_chaos import told
 from balance_chaos.outcome import Outcome, differences, expected
 from balance_chaos.published import from_topics
 from balance_chaos.stage import settings_of
+from balance_chaos.told import Told
 from balance_chaos.views import from_views
 
 _LEFT_TO_DO = ("outbox", "markers")
+_MOST_WORDS = 20
 
 
 def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> None:
@@ -24,9 +28,9 @@ def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> N
 
     Raises AssertionError with the first differences when that has not happened after ``patience_s``.
     """
-    wanted = expected(tables, made)
+    wanted, heard = expected(tables), told.expected(tables.telemetry)
     deadline = time.monotonic() + patience_s
-    while words := _unfinished(made, wanted):
+    while words := _unfinished(made, wanted, heard):
         if time.monotonic() > deadline:
             raise AssertionError(f"not equal to the oracle after {patience_s:.0f} s:\n" + "\n".join(words))
         time.sleep(0.5)
@@ -57,16 +61,17 @@ def waiting(made: Installation, services: Sequence[str] = SERVICES) -> list[str]
     return words
 
 
-def _unfinished(made: Installation, wanted: Outcome) -> list[str]:
+def _unfinished(made: Installation, wanted: Outcome, heard: Told) -> list[str]:
     """What still waits or differs; equality counts only if it is there after the last work was done."""
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         lambda: waiting(made),
         lambda: (f"view: {words}" for words in differences(wanted, from_views(made))),
         lambda: (f"topic: {words}" for words in differences(wanted, from_topics(made))),
+        lambda: (f"topic: {words}" for words in told.differences(heard, told.from_topic(made))),
     )
     for check in checks:
         try:
-            if words := list(check()):
+            if words := list(islice(check(), _MOST_WORDS)):
                 return words
         except psycopg.OperationalError as error:
             return [f"database: {error}"]

@@ -42,18 +42,21 @@ class Event:
 
 @dataclass(frozen=True)
 class State:
-    """What a module state tells that rules need (§2.8)."""
+    """What a module state tells (§2.8); ``ahead`` is κ of the packet that brought it."""
 
     at: int
     clock: int | None
     battery_mv: int | None
     ahead: int
-    """κ of the packet that brought it."""
+    signal_dbm: int | None
+    firmware: str | None
+    packet_mode: str
+    relay_path: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Session:
-    """One delivery of a concentrator (§2.9); ``ahead`` is κ."""
+    """One delivery of a concentrator (§2.9); ``ahead`` is κ, ``modules`` how many it spoke of."""
 
     received: int
     packet_id: str
@@ -61,17 +64,24 @@ class Session:
     signal_dbm: int | None
     backlog_packets: int | None
     ahead: int
+    sequence: int
+    sent: int
+    supply_mv: int | None
+    modules: int
 
 
 @dataclass
 class Telemetry:
-    """All of it; ``heard_modules`` tells (last receipt, concentrator), of equal receipts the greatest id."""
+    """All of it; ``heard_modules`` tells (last receipt, concentrator), of equal receipts the greatest id;
+    ``first_received`` when each event was received first.
+    """
 
     events: dict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
     states: dict[str, list[State]] = field(default_factory=lambda: defaultdict(list))
     sessions: dict[str, list[Session]] = field(default_factory=lambda: defaultdict(list))
     heard_modules: dict[str, tuple[int, str]] = field(default_factory=dict)
     findings: set[Finding] = field(default_factory=set)
+    first_received: dict[Event, int] = field(default_factory=dict)
 
 
 def listen(packets: Iterable[Mapping[str, Any]], settings: Settings) -> Telemetry:
@@ -87,14 +97,18 @@ def listen(packets: Iterable[Mapping[str, Any]], settings: Settings) -> Telemetr
             if rule := refuse_event(event, now, settings):
                 _refuse(telemetry, rule, event, event["occurred_at"])
             else:
-                telemetry.events[event["module_id"]].add(_event(event))
+                heard_event = _event(event)
+                telemetry.events[event["module_id"]].add(heard_event)
+                first = telemetry.first_received.get(heard_event, now)
+                telemetry.first_received[heard_event] = min(first, now)
         for state in packet["module_states"]:
             if rule := refuse_state(state, now, settings):
                 _refuse(telemetry, rule, state, state["observed_at"])
             else:
                 _hear_state(states, state, packet["sequence"], ahead)
-        _hear_session(sessions, packet, ahead)
-        for module in {element["module_id"] for name in ELEMENTS for element in packet[name]}:
+        spoken_of = {element["module_id"] for name in ELEMENTS for element in packet[name]}
+        _hear_session(sessions, packet, ahead, len(spoken_of))
+        for module in spoken_of:
             if is_id(module):
                 heard = now, packet["concentrator_id"]
                 telemetry.heard_modules[module] = max(telemetry.heard_modules.get(module, heard), heard)
@@ -140,10 +154,12 @@ def _hear_state(
     rank = sequence, tuple((one is not None, one or 0) for one in content), paths, ahead
     key = state["module_id"], state["observed_at"] // 1000
     if key not in states or states[key][0] < rank:
-        states[key] = rank, State(key[1], clock, state["battery_mv"], ahead)
+        states[key] = rank, State(key[1], clock, state["battery_mv"], ahead, *content[2:], *paths)
 
 
-def _hear_session(sessions: dict[tuple[str, str], Session], packet: Mapping[str, Any], ahead: int) -> None:
+def _hear_session(
+    sessions: dict[tuple[str, str], Session], packet: Mapping[str, Any], ahead: int, modules: int
+) -> None:
     """§2.9: of the earliest receipt of each packet id."""
     said = possible_session(packet["session"] or NO_SESSION)
     session = Session(
@@ -153,6 +169,10 @@ def _hear_session(sessions: dict[tuple[str, str], Session], packet: Mapping[str,
         said["signal_dbm"],
         said["backlog_packets"],
         ahead,
+        packet["sequence"],
+        packet["sent_at"] // 1000,
+        said["supply_mv"],
+        modules,
     )
     key = packet["concentrator_id"], packet["packet_id"]
     if key not in sessions or session.received < sessions[key].received:
