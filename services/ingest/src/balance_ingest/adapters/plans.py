@@ -33,6 +33,7 @@ from balance_ingest.domain.plans import (
 )
 from balance_ingest.ports import Pair
 
+_FORECAST_AT_ONCE = 2000
 _HEARD_AFTER_S = (LONGEST_ALLOWANCE + 8) * DAY_S
 _FORECAST = ("device", "device_id", "fitted_at", "used_until", "battery_type", "forecast_end")
 _FORECAST_TYPES = ("text", "text", "int8", "int8", "text", "int8")
@@ -73,12 +74,15 @@ class PostgresPlans:
         return len(marked)
 
     def forecast_again(self) -> None:
-        """Forecast every battery by the table of lives as it is now."""
-        with self._pool.connection() as conn:
-            conn.execute(statement("lock_assets_exclusive"))
-            modules = [name for (name,) in conn.execute(statement("every_module"))]
-            concentrators = [name for (name,) in conn.execute(statement("every_concentrator"))]
-            self._write_forecasts(conn, modules, concentrators)
+        """Forecast every battery by the table of lives as it is now, some at a time: nobody waits long."""
+        for name, of_modules in (("every_module", True), ("every_concentrator", False)):
+            with self._pool.connection() as conn:
+                ids = [id_ for (id_,) in conn.execute(statement(name))]
+            for first in range(0, len(ids), _FORECAST_AT_ONCE):
+                some = ids[first : first + _FORECAST_AT_ONCE]
+                with self._pool.connection() as conn:
+                    conn.execute(statement("lock_assets_exclusive"))
+                    self._write_forecasts(conn, *((some, []) if of_modules else ([], some)))
 
     def _write_forecasts(
         self, conn: Connection[Any], modules: Sequence[str], concentrators: Sequence[str]

@@ -804,10 +804,14 @@ SELECT module_id, settings, batteries FROM ingest.modules WHERE module_id = ANY 
 SELECT concentrator_id, settings, batteries FROM ingest.concentrators WHERE concentrator_id = ANY (%(concentrators)s)
 
 -- name: every_module
-SELECT module_id FROM ingest.modules
+-- That has batteries, or had when it was last forecast.
+SELECT module_id FROM ingest.modules WHERE batteries <> '[]'
+UNION SELECT device_id FROM ingest.battery_forecasts WHERE device = 'MODULE'
 
 -- name: every_concentrator
-SELECT concentrator_id FROM ingest.concentrators
+-- That has batteries, or had when it was last forecast.
+SELECT concentrator_id FROM ingest.concentrators WHERE batteries <> '[]'
+UNION SELECT device_id FROM ingest.battery_forecasts WHERE device = 'CONCENTRATOR'
 
 -- name: allowances_of_modules
 SELECT module_id, valid_from, valid_until, allowance_days FROM ingest.packet_plans
