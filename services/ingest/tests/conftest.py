@@ -21,11 +21,12 @@ from balance_ingest.adapters.battery_table import life_table
 from balance_ingest.adapters.delivery import PostgresDelivery
 from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.plans import PostgresPlans
-from balance_ingest.adapters.postgres import Pool, PostgresStore
+from balance_ingest.adapters.postgres import PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
+from balance_ingest.adapters.work import Pool
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.delivery import DeliveryLimits
 from balance_ingest.domain.packets import Packet

@@ -10,7 +10,7 @@ from balance_chassis.migrations import migrate
 from balance_chassis.postgres import make_pool
 from balance_chassis.testing import Installation
 from balance_ingest.adapters.edge_counters import PostgresNumbering
-from balance_ingest.adapters.postgres import Pool
+from balance_ingest.adapters.work import Pool
 from balance_ingest.domain.edge import sequence_of
 from balance_ingest.ports import Counted
 

@@ -26,11 +26,12 @@ from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.mqtt import Connection, connected
 from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.plans import PostgresPlans
-from balance_ingest.adapters.postgres import Now, Pool, PostgresStore
+from balance_ingest.adapters.postgres import PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
 from balance_ingest.adapters.unusual import PostgresUnusual
+from balance_ingest.adapters.work import Now, Pool
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.packets import Packet

@@ -24,8 +24,7 @@ from balance_ingest.ports import (
     Store,
     Unusual,
 )
-from balance_ingest.storing import join_evidence
-from balance_ingest.telling import join_telemetry
+from balance_ingest.storing import join_evidence, join_telemetry
 
 Described = TypeVar("Described", DescribedUsagePoint, DescribedModule, DescribedConcentrator)
 

@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
-from uuid import UUID
 
 from balance_kernel.quantity import Resource
 
@@ -84,7 +83,7 @@ class Work(Protocol):
         """Join events, states and sessions with what is there, and name to the publisher what is new."""
         ...
 
-    def events_of_faults(self, modules: Iterable[str]) -> Mapping[str, Mapping[UUID, ModuleEvent]]:
+    def events_of_faults(self, modules: Iterable[str]) -> Mapping[str, Mapping[str, ModuleEvent]]:
         """All events of some modules that may begin or end a fault, by module and id."""
         ...
 

@@ -1,19 +1,22 @@
-"""Joining a batch's evidence with what is there, and saying which channel-days it touches (docs/domain.md
-§2).
+"""Joining a batch's evidence and telemetry with what is there, and saying which channel-days that touches
+(docs/domain.md §2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from balance_ingest.computing import Touched
+from balance_ingest.domain.clocks import days_told_of
 from balance_ingest.domain.days import Days, Ints
 from balance_ingest.domain.evidence import Block, Points
+from balance_ingest.domain.faults import Fault, days_found, faults_of
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.join import Bools, Slots
 from balance_ingest.domain.plain import whole
+from balance_ingest.domain.telemetry import Telemetry
 from balance_ingest.domain.wording import register_conflict
 from balance_ingest.ports import Work
 
@@ -138,3 +141,32 @@ class _Conflicts:
             self._work.settle_channel_findings(
                 channel, self._found.get(channel, ()), self._gone.get(channel, ())
             )
+
+
+def join_telemetry(work: Work, told: Telemetry, days: Days) -> None:
+    """Join telemetry into the database and leave the days it touches to the worker."""
+    news = work.keep_telemetry(told)
+    events = work.events_of_faults(news.faults) if news.faults else {}
+    for module, new in news.faults.items():
+        now = events[module]
+        before = [event for key, event in now.items() if key not in new]
+        for number, channel in work.channels_of(module).items():
+            changed = {*faults_of(now.values(), number)} ^ {*faults_of(before, number)}
+            work.mark((channel, day) for day in _of_faults(work, channel, changed, days))
+    for module, instants in news.clocks.items():
+        touched = {day for instant in instants for day in days_told_of(instant, days)}
+        for channel in work.channels_of(module).values():
+            span = work.bounds(channel)
+            if span:
+                work.mark((channel, day) for day in touched if span[0] <= day < span[1])
+
+
+def _of_faults(work: Work, channel: int, faults: Iterable[Fault], days: Days) -> Iterator[int]:
+    """Days whose hours or findings depend on faults of a channel."""
+    span = work.bounds(channel)
+    points = work.usage_points([channel])[channel]
+    for fault in faults:
+        if span:
+            yield from days.between(max(fault.start, span[0]), min(fault.end, span[1]))
+        for point in points:
+            yield from days_found(point, channel, [fault], days)

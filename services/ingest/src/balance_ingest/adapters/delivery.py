@@ -11,8 +11,8 @@ from psycopg import Connection
 
 from balance_ingest.adapters.outcomes import Findings, name_findings
 from balance_ingest.adapters.plans import PostgresPlans
-from balance_ingest.adapters.postgres import Now, Pool
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.work import Now, Pool
 from balance_ingest.domain.days import DAY_S, Days
 from balance_ingest.domain.delivery import (
     Battery,

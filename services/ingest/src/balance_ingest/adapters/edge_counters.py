@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from balance_ingest.adapters.postgres import Pool
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.work import Pool
 from balance_ingest.domain.edge import Counter, sequence_of
 from balance_ingest.ports import Counted
 

@@ -12,8 +12,8 @@ from balance_chassis.postgres import copy_binary
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.work import LIVE_S, Now, Pool, add_markers
 from balance_ingest.domain.batteries import CONCENTRATOR, MODULE, LifeTable, forecast_end, in_use
 from balance_ingest.domain.days import DAY_S, Days
 from balance_ingest.domain.history import Span

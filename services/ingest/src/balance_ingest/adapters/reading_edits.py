@@ -10,8 +10,9 @@ from typing import Any
 
 from psycopg import Connection
 
-from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers, number_channels
+from balance_ingest.adapters.postgres import number_channels
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.work import LIVE_S, Now, Pool, add_markers
 from balance_ingest.domain.days import Days, as_datetime
 from balance_ingest.domain.edits import Edit, Span, reach
 from balance_ingest.ports import Pair

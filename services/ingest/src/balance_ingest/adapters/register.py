@@ -12,11 +12,12 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from balance_ingest.adapters.histories import from_row_usage_point, to_row_fittings, to_row_meters
-from balance_ingest.adapters.postgres import LIVE_S, Now, Pool, add_markers, number_channels
+from balance_ingest.adapters.postgres import number_channels
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.reading_edits import decided_days, standing_spans
 from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
 from balance_ingest.adapters.telemetry import events_of_faults
+from balance_ingest.adapters.work import LIVE_S, Now, Pool, add_markers
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
 from balance_ingest.domain.faults import days_found, faults_of

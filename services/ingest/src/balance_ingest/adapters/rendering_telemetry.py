@@ -45,7 +45,7 @@ def current(conn: Connection[Any], keys: Sequence[tuple[str, ...]]) -> Iterator[
 def _event(row: Sequence[Any]) -> Told:
     event_id, concentrator, received, module, channel, kind, phase, occurred, value, command = row
     told = {
-        "event_id": str(event_id),
+        "event_id": event_id.hex,
         "concentrator_id": concentrator,
         "received_at": received * 1000,
         "module_id": module,
@@ -56,7 +56,7 @@ def _event(row: Sequence[Any]) -> Told:
         "value": value,
         "command_id": command,
     }
-    return Told(module, MODULE_EVENT, told, str(event_id))
+    return Told(module, MODULE_EVENT, told, event_id.hex)
 
 
 def _state(row: Sequence[Any]) -> Told:

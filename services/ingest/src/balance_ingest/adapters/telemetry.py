@@ -42,12 +42,12 @@ def keep(conn: Connection[Any], told: Telemetry, lane: int) -> News:
     conn.execute(statement("make_incoming_telemetry"))
     keys: list[list[str]] = []
     events, clocks = _keep_events(conn, told.events), _Clocks(conn)
-    keys.extend([EVENT, str(one)] for one in events)
+    keys.extend([EVENT, one] for one in events)
     keys.extend([STATE, module] for module in _keep_states(conn, told.states, clocks))
     keys.extend([SESSION, *key] for key in _keep_sessions(conn, told.sessions.values(), lane))
     for first in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
         Outbox(SCHEMA).add(conn, catalogue.MODULE_EVENTS, keys[first : first + _KEYS_AN_OUTBOX_ROW])
-    faults: dict[str, set[UUID]] = {}
+    faults: dict[str, set[str]] = {}
     for one in events:
         event = told.events[one].event
         if is_of_fault(event):
@@ -55,15 +55,15 @@ def keep(conn: Connection[Any], told: Telemetry, lane: int) -> News:
     return News(faults, clocks.changed)
 
 
-def _keep_events(conn: Connection[Any], events: Mapping[UUID, EventHeard]) -> Sequence[UUID]:
+def _keep_events(conn: Connection[Any], events: Mapping[str, EventHeard]) -> Sequence[str]:
     if not events:
         return []
-    rows = ((key, *one.event, one.concentrator_id, one.received) for key, one in events.items())
+    rows = ((UUID(key), *one.event, one.concentrator_id, one.received) for key, one in events.items())
     with conn.cursor(binary=True) as cur:
         columns = (*_EVENT, "concentrator_id", "received_s")
         copy_binary(cur, "incoming_events", columns, _EVENT_TYPES, rows)
         cur.execute(statement("upsert_events"))
-        return [key for (key,) in cur]
+        return [key.hex for (key,) in cur]
 
 
 def _keep_states(
@@ -201,21 +201,19 @@ def doubts(
         return faults, {}
     observed = observations(conn, modules, days[0], calendar.end_of(days[-1]) + AFTER_S)
     by_module = {module: clock_days(told, days, calendar) for module, told in observed.items()}
-    clocks = {
-        channel: by_module[module] for channel, (module, _) in keys.items() if by_module.get(module)
-    }
+    clocks = {channel: by_module[module] for channel, (module, _) in keys.items() if by_module.get(module)}
     return faults, clocks
 
 
 def events_of_faults(
     conn: Connection[Any], modules: Iterable[str]
-) -> Mapping[str, Mapping[UUID, ModuleEvent]]:
+) -> Mapping[str, Mapping[str, ModuleEvent]]:
     """All events that may begin or end a fault, by module and id."""
-    found: dict[str, dict[UUID, ModuleEvent]] = {}
+    found: dict[str, dict[str, ModuleEvent]] = {}
     with conn.cursor(binary=True) as cur:
         cur.execute(statement("events_of_faults"), {"modules": sorted(modules)})
         for *event, key in cur:
-            found.setdefault(event[0], {})[key] = ModuleEvent(*event)
+            found.setdefault(event[0], {})[key.hex] = ModuleEvent(*event)
     return found
 
 

@@ -12,8 +12,8 @@ from psycopg import Connection
 from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.histories import from_row_usage_point
 from balance_ingest.adapters.outcomes import Findings, name_findings
-from balance_ingest.adapters.postgres import Pool
 from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.work import Pool
 from balance_ingest.domain.days import Days, as_datetime
 from balance_ingest.domain.findings import UNUSUAL, Finding
 from balance_ingest.domain.history import UsagePoint

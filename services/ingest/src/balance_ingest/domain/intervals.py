@@ -27,7 +27,7 @@ class HourCounts(NamedTuple):
         return self.parts > 0
 
     def values(self, weight: Ints | int, averaged: bool) -> Ints:
-        """Values in base units (docs/domain.md §3.1): counts by pulse weight, or the mean, rounded half up."""
+        """Values in base units (docs/domain.md §3.1): by pulse weight, or the mean, rounded half up."""
         if averaged:
             parts = np.maximum(self.parts, 1)
             mean: Ints = (2 * self.total + parts) // (2 * parts)

@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from uuid import UUID
 
 from balance_ingest.domain.clocks import is_wrong
 from balance_ingest.domain.faults import is_of_fault
@@ -61,7 +60,7 @@ class SessionHeard(NamedTuple):
 class Telemetry:
     """What some packets tell, joined: of each event, state and session the one that counts."""
 
-    events: dict[UUID, EventHeard] = field(default_factory=dict)
+    events: dict[str, EventHeard] = field(default_factory=dict)
     states: dict[tuple[str, int], StateHeard] = field(default_factory=dict)
     sessions: dict[tuple[str, str], SessionHeard] = field(default_factory=dict)
 
@@ -107,7 +106,7 @@ class News:
     observations that changed where a clock is wrong.
     """
 
-    faults: Mapping[str, Set[UUID]]
+    faults: Mapping[str, Set[str]]
     clocks: Mapping[str, Set[int]]
 
 
@@ -132,9 +131,9 @@ def clock_ahead(sent: int, received: int) -> int:
     return ahead if abs(ahead) > NETWORK_S else 0
 
 
-def event_id(event: ModuleEvent) -> UUID:
+def event_id(event: ModuleEvent) -> str:
     """The same event has the same id (docs/domain.md §2.7)."""
-    return UUID(bytes=hashlib.blake2b(repr(tuple(event)).encode(), digest_size=16).digest())
+    return hashlib.blake2b(repr(tuple(event)).encode(), digest_size=16).hexdigest()
 
 
 def state_order(heard: StateHeard) -> tuple[object, ...]:

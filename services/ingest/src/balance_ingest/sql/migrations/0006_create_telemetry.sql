@@ -102,7 +102,7 @@ COMMENT ON COLUMN channels.doubted IS 'Its module told of a fault of its sensor,
 
 CREATE VIEW v_module_events AS
 SELECT
-    event_id::text AS event_id, module_id, channel, kind, phase, occurred_at, value, command_id,
+    replace(event_id::text, '-', '') AS event_id, module_id, channel, kind, phase, occurred_at, value, command_id,
     concentrator_id, received_at
 FROM module_events;
 COMMENT ON VIEW v_module_events IS 'What happened at modules and their sensors, each event once. Bound occurred_at or module_id in every query.';
