@@ -398,6 +398,22 @@ def test_nothing_is_judged_twice_while_nothing_happens(house: Any, monkeypatch: 
         pytest.fail("judged twenty times in succession, though nothing happened")
 
 
+@pytest.mark.stack
+def test_by_a_wall_clock_silence_comes_without_any_packet(house: Any) -> None:
+    now = [day(1)]
+    limits = DeliveryLimits(silence_s=HOUR_S)
+    delivery = PostgresDelivery(house.pool, DAYS, lambda: now[0], house.plans, limits)
+    house.hear(packet(day(1)))
+    told = "SELECT found FROM ingest.v_findings WHERE state = 'OPEN'"
+    delivery.judge()
+    now[0] = day(2) + HOUR_S - 1
+    delivery.judge()
+    assert house.rows(told) == []
+    now[0] = day(2) + HOUR_S
+    delivery.judge()
+    assert house.rows(told) == [("nothing since 2026-03-10 22:00 UTC",)]
+
+
 def deliveries(house: Any, first: int, last: int) -> list[tuple[Any, ...]]:
     """Rows of the delivery log: module, day, expected, received, due, status."""
     house.deliveries()

@@ -339,3 +339,5 @@ COMMENT ON COLUMN v_concentrators.battery_forecast_end IS 'When its battery in u
 COMMENT ON COLUMN v_concentrators.battery_finding IS 'Why its battery should be changed; null while it need not be.';
 
 GRANT SELECT ON v_deliveries, v_modules, v_concentrators TO balance_reader;
+
+COMMENT ON COLUMN v_findings.concentrator_id IS 'Concentrator, when it is about one or about a packet of it.';
