@@ -58,8 +58,8 @@ class Evidence:
     intervals: dict[Channel, dict[tuple[int, int], Said]] = field(default_factory=lambda: defaultdict(dict))
     registers: dict[Channel, dict[tuple[str, int], Said]] = field(default_factory=lambda: defaultdict(dict))
     findings: set[Finding] = field(default_factory=set)
-    early: dict[tuple[Channel, int], tuple[int, int]] = field(default_factory=dict)
-    """§3.13.4: archives that end too late, by channel and start: (sequence, end)."""
+    elements: dict[tuple[str, str, str, int], tuple[int, int]] = field(default_factory=dict)
+    """§2.5, §3.13.4: (sequence, end) by rule, kind of element, channel and start; the greatest is kept."""
 
     def hear_run(
         self, channel: Channel, element: Mapping[str, Any], values: list[int], sequence: int
@@ -76,10 +76,14 @@ class Evidence:
         known = self.registers[channel]
         known[kind, instant] = join(known.get((kind, instant)), said)
 
-    def refuse(self, rule: str, element: Mapping[str, Any], at: int) -> None:
-        """Keep the finding of a refused element."""
-        subject = element_name(element)
-        self.findings.add((rule, subject, at // 1000, at // 1000))
+    def find(
+        self, rule: str, kind: str, element: Mapping[str, Any], last: int, packet: Mapping[str, Any]
+    ) -> None:
+        """Keep what is found about an element that speaks until ``last``."""
+        start = element["start_at"] // 1000
+        key = rule, kind, channel_name((element["module_id"], element["channel"])), start
+        found = packet["sequence"], max(start, last)
+        self.elements[key] = max(self.elements.get(key, found), found)
 
 
 def gather(packets: Iterable[Mapping[str, Any]], days: MeteringDays, settings: Settings) -> Evidence:
@@ -90,26 +94,33 @@ def gather(packets: Iterable[Mapping[str, Any]], days: MeteringDays, settings: S
             continue
         now = packet["received_at"] // 1000
         for archive in packet["archives"]:
+            end = _end_of(archive, archive["values"])
             if rule := refuse_archive(archive, now, days, settings):
-                evidence.refuse(rule, archive, archive["start_at"])
+                evidence.find(rule, "archive", archive, end, packet)
             else:
                 _hear_archive(evidence, archive, packet["sequence"], days)
-                _hear_clock(evidence, archive, archive["values"], packet, settings)
+                _hear_clock(evidence, archive, end, packet, settings)
         for element in packet["measurements"]:
+            end = _end_of(element, element["averages"])
             if rule := refuse_measurements(element, now, days, settings):
-                evidence.refuse(rule, element, element["start_at"])
+                evidence.find(rule, "measurements", element, end, packet)
             else:
                 _hear_measurements(evidence, element, packet["sequence"])
-                _hear_clock(evidence, element, element["averages"], packet, settings)
+                _hear_clock(evidence, element, end, packet, settings)
         for entry in packet["registers"]:
             if rule := refuse_registers(entry, now, settings):
-                evidence.refuse(rule, entry, entry["start_at"])
+                last = entry["start_at"] // 1000 + max(entry["offsets_s"], default=0)
+                evidence.find(rule, "registers", entry, last, packet)
             else:
                 _hear_registers(evidence, entry, packet["sequence"])
     _find_conflicts(evidence)
-    for (channel, start), (_, end) in evidence.early.items():
-        evidence.findings.add(("vee.clock_drift", channel_name(channel), start, end))
+    for (rule, _, subject, start), (_, end) in evidence.elements.items():
+        evidence.findings.add((rule, subject, start, end))
     return evidence
+
+
+def _end_of(run: Mapping[str, Any], values: list[int]) -> int:
+    return int(run["start_at"] // 1000 + len(values) * run["step_s"])
 
 
 def _find_conflicts(evidence: Evidence) -> None:
@@ -162,15 +173,8 @@ def _hear_registers(evidence: Evidence, entry: Mapping[str, Any], sequence: int)
 
 
 def _hear_clock(
-    evidence: Evidence,
-    run: Mapping[str, Any],
-    values: list[int],
-    packet: Mapping[str, Any],
-    settings: Settings,
+    evidence: Evidence, run: Mapping[str, Any], end: int, packet: Mapping[str, Any], settings: Settings
 ) -> None:
     """§3.13.4: a run of intervals that ends long after its packet was received."""
-    start = run["start_at"] // 1000
-    end = start + len(values) * run["step_s"]
     if settings.applies("clocks") and end > packet["received_at"] // 1000 + settings.clock_tolerance:
-        key = (run["module_id"], run["channel"]), start
-        evidence.early[key] = max(evidence.early.get(key, (-1, 0)), (packet["sequence"], end))
+        evidence.find("vee.clock_drift", "clock", run, end, packet)
