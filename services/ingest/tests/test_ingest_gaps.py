@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
+from balance_ingest.domain.bordering import Bordered, open_sides
 from balance_ingest.domain.channel_days import by_channel
 from balance_ingest.domain.cutting import harvest
 from balance_ingest.domain.days import HOUR_S, Days
@@ -335,3 +337,33 @@ def test_shares_lose_nothing_and_none_is_negative(whole: int, weights: list[int]
     assert min(shared) >= 0
     for share, weight in zip(shared, weights, strict=True):
         assert abs(share * sum(weights) - whole * weight) <= sum(weights)
+
+
+def is_closed(rows: Sequence[tuple[bool, bool, bool, bool, bool]], at: int, step: int) -> bool:
+    """Whether registers are met at or beyond a row's edge before the chain of days ends."""
+    here, beyond = (3, 1) if step < 0 else (4, 2)
+    while not rows[at][here]:
+        link = at if step < 0 else at + 1
+        if not 0 < link < len(rows) or not rows[link][0]:
+            return False
+        at += step
+        if rows[at][beyond]:
+            return True
+    return True
+
+
+@given(st.lists(st.tuples(*[st.booleans()] * 5), min_size=1, max_size=12))
+def test_sides_of_plain_days_are_told_all_at_once_as_one_by_one(
+    rows: list[tuple[bool, bool, bool, bool, bool]],
+) -> None:
+    """A row is: follows the one before, has START, has END, END before it, START after it."""
+    gaps = np.cumsum([not follows for follows, *_ in rows])
+    start = (np.arange(len(rows)) + gaps) * 86_400
+    flags = [np.array(column, bool) for column in zip(*rows, strict=True)]
+    ones = np.ones(len(rows), np.int64)
+    order = np.random.default_rng(len(rows)).permutation(len(rows))
+    columns = [ones, ones, start, start + 86_400, *flags[1:]]
+    told = Bordered.of([Bordered(*(column[order] for column in columns))])
+    sides = open_sides(told)
+    assert sides.before.tolist() == [not is_closed(rows, at, -1) for at in range(len(rows))]
+    assert sides.after.tolist() == [not is_closed(rows, at, 1) for at in range(len(rows))]

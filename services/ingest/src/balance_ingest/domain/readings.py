@@ -30,7 +30,7 @@ from balance_ingest.domain.silence import missing_day, missing_hours
 from balance_ingest.domain.steps import Steps, steps_of
 from balance_ingest.domain.sums import sum_check
 
-ALGORITHM_VERSION = 1
+ALGORITHM_VERSION = 2
 """Raised with every change of a rule that changes readings."""
 
 _WEEK = 7
