@@ -1,4 +1,7 @@
-"""The services' rules, as pure functions of all that was said, give the oracle's tables value for value."""
+"""The rules of imbalance, as pure functions of readings, give the oracle's tables value for value.
+
+Those of ingest are held to it in services/ingest/tests/test_ingest_against_oracle.py.
+"""
 
 from __future__ import annotations
 
@@ -14,89 +17,20 @@ from balance_imbalance.domain.figures import GroupDay
 from balance_imbalance.domain.group_day import compute as compute_group_day
 from balance_imbalance.domain.register import Membership
 from balance_imbalance.domain.rules import Rules
-from balance_ingest.adapters import wire as ingest_wire
-from balance_ingest.domain.channel_days import by_channel
-from balance_ingest.domain.cutting import Harvest, harvest
-from balance_ingest.domain.days import Days
-from balance_ingest.domain.history import Fitting, Meter, UsagePoint
-from balance_ingest.domain.readings import compute as compute_readings
-from balance_ingest.domain.screening import Limits
 from balance_kernel.calendar import Calendar
-from balance_kernel.quantity import Quality, Resource
+from balance_kernel.quantity import Quality
 from balance_oracle import Tables
-from balance_oracle.evidence import is_bad_record
-from balance_oracle.fittings import seconds
 from balance_oracle.fleets import latest
 from balance_oracle.worlds import World, make_world
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-GRACE_S = 36 * 3600
-MARGIN_S = 40 * 86_400
-QUALITIES = [quality.value for quality in Quality]
 COVERAGES = ("UNSPECIFIED", "COMPLETE", "ESTIMATED", "UNRELIABLE", "NOT_COMPUTABLE")
 VERDICTS = ("UNSPECIFIED", "WITHIN_TOLERANCE", "LOSS", "SURPLUS", "UNDECIDED")
 
 # A seed says all; smaller seeds make no smaller worlds, so there is nothing to shrink.
 often = settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 worlds = st.builds(lambda seed: make_world(Random(seed)), st.integers(0, 2**32))
-
-
-@often
-@given(worlds)
-def test_ingest_reads_what_the_oracle_reads(world: World) -> None:
-    days = Days(Calendar(world.place.zone, world.place.day_start_hour))
-    packets = [ingest_wire.from_wire_packet(p) for p in world.packets if not is_bad_record(p)]
-    heard = harvest(packets, days, Limits())
-    evidence = by_channel(heard.blocks, heard.points)
-    span = days.between(world.place.day_starts[0] - MARGIN_S, world.place.end_ms // 1000 + MARGIN_S)
-    readings: dict[tuple[str, int], tuple[list[int | None], list[str]]] = {}
-    findings: set[tuple[str, str, int]] = set()
-    for described in latest(world.fleet.usage_points, "usage_point_id"):
-        name = described["usage_point_id"]
-        found = compute_readings(
-            _usage_point(described, heard), span, evidence, days, heard.received - GRACE_S
-        )
-        for day in found.readings:
-            readings[name, day.day * 1000] = (list(day.values), [QUALITIES[code] for code in day.qualities])
-        findings |= {(finding.rule, name, days.day_of(finding.start)) for finding in found.findings}
-    tables = world.tables()
-    assert readings == tables.readings
-    assert findings == {
-        (rule, name, days.day_of(at // 1000))
-        for rule, name, at in tables.findings
-        if name in tables.usage_points
-    }
-
-
-def _usage_point(described: Mapping[str, Any], heard: Harvest) -> UsagePoint:
-    numbers = {key: number for number, key in enumerate(heard.channels)}
-    gone = described["state"] == "DELETED"
-    meters = tuple(
-        Meter(
-            seconds(m["fitted_at"]),
-            seconds(m["removed_at"]),
-            m["pulse_weight"],
-            m["register_digits"],
-            m["q_max"],
-            m["initial_register"],
-            m["final_register"],
-        )
-        for m in described["meters"]
-    )
-    fittings = tuple(
-        Fitting(
-            numbers.get((c["module_id"], c["channel"]), -1),
-            c["module_id"],
-            c["channel"],
-            seconds(c["fitted_at"]),
-            seconds(c["removed_at"]),
-        )
-        for c in described["channels"]
-    )
-    resource = Resource(described["resource"])
-    name = described["usage_point_id"]
-    return UsagePoint(1, name, resource, () if gone else meters, () if gone else fittings)
 
 
 @often
