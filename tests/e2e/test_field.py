@@ -1,6 +1,6 @@
 """A simulated field with every fault, its packets doubled and out of order: the tables equal the oracle's.
 
-Real broker, real database, six service processes. `BALANCE_FIELD_SIZE` is `small` (default) or `large`, a year.
+Real broker, real database, six service processes. `BALANCE_FIELD_SIZE`: `small` (default) or `large`, a year.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def test_a_field_has_every_fault_and_the_oracle_finds_what_is_to_be_found(
     faults = draw(played.plan, lay_out(played.plan))
     assert {fault.kind for fault in faults.every} == set(KINDS) - {"vacant"}
     found = {rule for rule, *_ in tables.spans}
-    wanted = {kind.rule for kind in KINDS.values() if kind.rule} - {"vee.above_usual", "vee.zero"}
+    learnt = {"vee.above_usual", "vee.zero"}  # by chance too late or too short in few days
+    confirmed = {"vee.high"}  # and so raised no more
+    wanted = {kind.rule for kind in KINDS.values() if kind.rule} - learnt - confirmed
     assert found >= wanted | {"vee.unknown_sensor_kind", "vee.register_continuity", "delivery.silent_module"}
     qualities = {quality for _, of_day in tables.readings.values() for quality in of_day}
     assert qualities == {"VALID", "ESTIMATED", "EDITED", "SUSPECT", "MISSING"}

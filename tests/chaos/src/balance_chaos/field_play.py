@@ -30,7 +30,7 @@ Message = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Played:
-    """All that a field ever says: packets in order of receipt, assets in every version, decisions about it."""
+    """All that a field ever says: packets, assets in every version, decisions of operators."""
 
     plan: FieldPlan
     packets: Sequence[Message]
@@ -117,7 +117,7 @@ def _numbered(assets: Sequence[Message]) -> list[Message]:
 
 
 def _decisions(field: Field) -> list[Message]:
-    """The hour of a surge is confirmed, the first day of a stopped meter is edited; one of each is withdrawn."""
+    """The hour of a surge is confirmed, a day of a stopped meter is edited; one of each is withdrawn."""
     plan, ids = field.plan, field.layout.meters.ids
     decided: list[Message] = []
     for fault in field.faults.of("surge", "stopped"):

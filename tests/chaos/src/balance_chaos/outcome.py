@@ -14,6 +14,8 @@ ReadingDay = tuple[list[int | None], list[str]]
 Extremes = list[tuple[int | None, int | None]]
 Finding = tuple[str, str, int, int]
 """(rule, usage point, or else module/channel, or else module, or else concentrator, start and end in ms)."""
+_REFUSALS = ("vee.future_time", "vee.stale_time", "vee.absurd_value")
+"""Of a refused element only the start: it may be too absurd to have an end."""
 
 FIGURES = (
     "supply",
@@ -51,7 +53,9 @@ def outcome(
     return Outcome(
         {key: (list(v), list(q)) for key, (v, q) in readings.items() if set(q) != {"MISSING"}},
         {key: one for key, one in group_days.items() if not _is_withdrawn(one)},
-        frozenset(findings),
+        frozenset(
+            (rule, about, start, start if rule in _REFUSALS else end) for rule, about, start, end in findings
+        ),
         {key: pairs for key, pairs in extremes.items() if set(pairs) != {(None, None)}},
     )
 
