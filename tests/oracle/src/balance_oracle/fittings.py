@@ -43,9 +43,9 @@ class UsagePoint:
 
     usage_point_id: str
     resource: str
-    sensor_kind: str | None
     meters: tuple[Meter, ...]
     fittings: tuple[Fitting, ...]
+    sensor_kind: str | None = None
 
     @property
     def is_sensor(self) -> bool:
@@ -81,9 +81,9 @@ def usage_point(described: Mapping[str, Any]) -> UsagePoint:
     return UsagePoint(
         described["usage_point_id"],
         described["resource"],
-        described.get("sensor_kind"),
         () if gone else tuple(_meter(m) for m in described["meters"]),
         () if gone else tuple(_fitting(c) for c in described["channels"]),
+        described.get("sensor_kind"),
     )
 
 
