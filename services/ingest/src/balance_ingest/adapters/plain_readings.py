@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psycopg
 from balance_kernel.quantity import Resource
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from balance_ingest.adapters import columnar
 from balance_ingest.adapters.copying import Numbers, NumbersLoader
@@ -22,7 +22,7 @@ from balance_ingest.domain.days import HOUR_S, Ints, as_datetime
 _SYMBOLS = np.array([(resource.code, resource.unit.code) for resource in Resource])
 _NOTHING_ODD = b"\x00\x00\x00\x00"
 """No qualities, minima or maxima, and no sensor_kind."""
-_ARRAYS = [psycopg.adapters.types[name].array_oid for name in ("int2", "int8")]
+_ARRAYS = [psycopg.adapters.types[name].array_oid for name in ("int2", "int4", "int8")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +88,40 @@ def parts(readings: PlainReadings, partitions: int, most_values: int) -> Iterato
             yield Part(shard, days, after - first, told)
 
 
-def current(conn: Connection[Any], keys: Sequence[tuple[int, int]]) -> Iterator[tuple[int, PlainReadings]]:
-    """(algorithm version, reading days) of the plain ones of some (usage point, day), as they stand now."""
-    by_day: dict[int, list[int]] = defaultdict(list)
-    for point, day in keys:
-        by_day[day].append(point)
-    found: dict[tuple[int, int], list[PlainReadings]] = defaultdict(list)
-    with conn.cursor(binary=True) as cur:
-        for oid in _ARRAYS:
-            cur.adapters.register_loader(oid, NumbersLoader)
-        for day, points in sorted(by_day.items()):
-            wanted = {"day": as_datetime(day), "points": Numbers(points)}
-            for algorithm, hours, names, resource, version, values in cur.execute(
-                statement("current_plain_readings"), wanted, prepare=True
-            ):
-                days = np.full(len(names), day, np.int64)
-                found[algorithm, hours].append(PlainReadings(names, resource, days, version, values))
-    for (algorithm, _), several in found.items():
-        yield algorithm, _joined(several)
+class PlainRows:
+    """Reads the plain ones of reading days; remembers the names of usage points, which never change."""
+
+    def __init__(self) -> None:
+        """Know no names yet."""
+        self._names: dict[int, str] = {}
+
+    def current(
+        self, conn: Connection[Any], keys: Sequence[tuple[int, int]]
+    ) -> Iterator[tuple[int, PlainReadings]]:
+        """(algorithm version, days) of the plain ones of some (usage point, day), as they stand now."""
+        by_day: dict[int, list[int]] = defaultdict(list)
+        for point, day in keys:
+            by_day[day].append(point)
+        found: dict[tuple[int, int], list[PlainReadings]] = defaultdict(list)
+        with conn.cursor(binary=True) as cur:
+            for oid in _ARRAYS:
+                cur.adapters.register_loader(oid, NumbersLoader)
+            for day, points in sorted(by_day.items()):
+                wanted = {"day": as_datetime(day), "points": Numbers(points)}
+                cur.execute(statement("current_plain_readings"), wanted, prepare=True)
+                for algorithm, hours, these, resource, version, values in cur.fetchall():
+                    days = np.full(len(these), day, np.int64)
+                    names = self._names_of(cur, these.tolist())
+                    found[algorithm, hours].append(PlainReadings(names, resource, days, version, values))
+        for (algorithm, _), several in found.items():
+            yield algorithm, _joined(several)
+
+    def _names_of(self, cur: Cursor[Any], points: Sequence[int]) -> list[str]:
+        unknown = [point for point in points if point not in self._names]
+        if unknown:
+            cur.execute(statement("names_of_usage_points"), {"points": Numbers(unknown)}, prepare=True)
+            self._names.update(cur.fetchall())
+        return [self._names[point] for point in points]
 
 
 def _joined(several: Sequence[PlainReadings]) -> PlainReadings:

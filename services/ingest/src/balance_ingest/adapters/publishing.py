@@ -15,8 +15,9 @@ from balance_schemas.codec import Codec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from balance_ingest.adapters import columnar, plain_readings, rendering_telemetry, wire
+from balance_ingest.adapters import columnar, rendering_telemetry, wire
 from balance_ingest.adapters.outcomes import CLOCK_ALONE
+from balance_ingest.adapters.plain_readings import PlainRows, parts
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import as_datetime
 from balance_ingest.domain.readings import ALGORITHM_VERSION
@@ -31,6 +32,7 @@ class Renderer:
     def __init__(self, codec: Codec) -> None:
         """Take the codec."""
         self._codec = codec
+        self._plain = PlainRows()
         self._renderers: Mapping[str, Callable[..., Iterator[Outgoing]]] = {
             catalogue.READINGS: self._readings,
             catalogue.READINGS_BACKLOG: self._readings,
@@ -67,16 +69,16 @@ class Renderer:
         clock_at = (conn.execute(statement("clock")).fetchone() or (0,))[0] * 1000
         now = int(datetime.now(UTC).timestamp() * 1000)
         partitions = catalogue.load().topics[topic].partitions
-        told = False
-        for algorithm, readings in plain_readings.current(conn, keys):
-            told = True
+        told = 0
+        for algorithm, readings in self._plain.current(conn, keys):
+            told += len(readings)
             head = b"".join(map(columnar.long, (now, clock_at, algorithm)))
-            for part in plain_readings.parts(readings, partitions, MAX_VALUES):
+            for part in parts(readings, partitions, MAX_VALUES):
                 avro = self._codec.framed(wire.READINGS, head + part.days)
                 yield _outgoing(
                     topic, part.shard, wire.READINGS, avro, _event(*part.first, part.count), part.shard
                 )
-        found = dict(_by_shard(_current(conn, keys), partitions))
+        found = dict(_by_shard(_current(conn, keys), partitions)) if told < len(keys) else {}
         if CLOCK_ALONE in keys and not found and not told:
             found[0, ALGORITHM_VERSION] = []
         for (shard, algorithm), days in found.items():

@@ -412,13 +412,14 @@ WHERE open AND rule = 'vee.unknown_sensor_kind' AND usage_point_id = ANY (%(name
 -- name: current_plain_readings
 -- Meters with all hours VALID; current_readings has the others. 5: the last resource that is no sensor's.
 SELECT
-    r.algorithm_version, cardinality(r."values"),
-    array_agg(u.usage_point_id), array_agg(r.resource), array_agg(r.version), array_agg(r."values")
-FROM ingest.reading_days r
-JOIN ingest.usage_points u USING (usage_point)
-WHERE r.day_start = %(day)s AND r.usage_point = ANY (%(points)s::int[])
-    AND r.qualities IS NULL AND r.resource <= 5
-GROUP BY r.algorithm_version, cardinality(r."values")
+    algorithm_version, cardinality("values"),
+    array_agg(usage_point), array_agg(resource), array_agg(version), array_agg("values")
+FROM ingest.reading_days
+WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[]) AND qualities IS NULL AND resource <= 5
+GROUP BY algorithm_version, cardinality("values")
+
+-- name: names_of_usage_points
+SELECT usage_point, usage_point_id FROM ingest.usage_points WHERE usage_point = ANY (%(points)s::int[])
 
 -- name: current_readings
 SELECT
