@@ -87,7 +87,8 @@ def _gaps_missing(run: dict[str, Any], main: str, *beside: str) -> dict[str, Any
         for field in (main, *beside)
         if isinstance(run.get(field), list)
     }
-    return {**run, **filled, "missing": [*missing, *(gap for gap in gaps if gap not in missing)]}
+    told = {position for position in missing if isinstance(position, int | float)}
+    return {**run, **filled, "missing": [*missing, *(gap for gap in gaps if gap not in told)]}
 
 
 def _gaps_left_out(run: dict[str, Any]) -> dict[str, Any]:

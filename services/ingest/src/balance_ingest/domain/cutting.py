@@ -158,6 +158,7 @@ class _Basket:
         """The pieces of an archive by day; its registers away from day edges are POINTs."""
         channel = self._channel(archive.module_id, archive.channel)
         revision = (archive.rank or 0) + sequence
+        missing = sorted(set(archive.missing))  # a position may be listed any number of times
         for day in self._days.between(archive.start, archive.end):
             shape = Shape(archive.step, self._hours[day])
             end = day + shape.hours * HOUR_S
@@ -176,7 +177,7 @@ class _Basket:
             )
             rows.silent.append((row, slice(0, first)))
             rows.silent.append((row, slice(after, None)))
-            unheard = [p - skipped + first for p in archive.missing if skipped <= p < skipped + len(taken)]
+            unheard = [p - skipped + first for p in missing if skipped <= p < skipped + len(taken)]
             if unheard:
                 rows.silent.append((row, unheard))
         for instant, register in (
