@@ -17,11 +17,12 @@ class MeteringDays:
         self._zone = ZoneInfo(zone)
         self._start_hour = start_hour
         self._start = cache(self._start_of)
+        self._date = cache(self._date_of)
 
     def _start_of(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, self._start_hour, tzinfo=self._zone).timestamp())
 
-    def _date(self, instant: int) -> date:
+    def _date_of(self, instant: int) -> date:
         day = datetime.fromtimestamp(instant, UTC).astimezone(self._zone).date()
         return day if self._start(day) <= instant else day - timedelta(days=1)
 
