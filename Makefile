@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest fuzz-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-vee field-year fuzz-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ e2e: setup ## whole installations only: convergence under faults, bad input
 chaos: setup ## the same, large: every process killed again and again, database and broker away for a minute
 	BALANCE_CHAOS_SIZE=large BALANCE_AWAY_SECONDS=60 $(BIN)/pytest tests/e2e/test_convergence.py tests/e2e/test_bad_input.py $(PYTEST)
 
+field-year: setup ## a year of a simulated field with every fault, against the oracle
+	BALANCE_FIELD_SIZE=large $(BIN)/pytest tests/e2e/test_field.py $(PYTEST)
+
 test-timescale: setup ## the services on TimescaleDB: BALANCE_POSTGRES_BIN=<bin folder of a server that has it>
 	BALANCE_TEST_TIMESCALE=1 $(BIN)/pytest tests/timescale $(PYTEST)
 
@@ -45,6 +48,9 @@ bench-spine: setup ## readings a second, packet to published group day, beside p
 
 bench-ingest: setup ## readings a second, packet to stored and published; live packets while a backlog arrives
 	$(BIN)/python -m balance_bench.ingest $(BENCH)
+
+bench-vee: setup ## findings false and missed, estimates against the truth, on simulated fields and the real dirty file
+	$(BIN)/python -m balance_bench.vee $(BENCH)
 
 MINUTES ?= 10
 fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES=10

@@ -68,12 +68,14 @@ class Played:
         for number, packet in enumerate(packets):
             while queue and queue[-1][0] <= number:
                 yield queue.pop()[1]
-            yield self._sent(packet, codec)
+            yield sent(packet, codec)
         yield from (one for _, one in reversed(queue))
 
-    def _sent(self, packet: Message, codec: Codec) -> Outgoing:
-        value = codec.encode(PACKET, packing.record(dict(packet)))
-        return Outgoing(LANES[packet["lane"]], packet["concentrator_id"].encode(), value)
+
+def sent(packet: Message, codec: Codec) -> Outgoing:
+    """A packet of a field on the topic of its lane."""
+    value = codec.encode(PACKET, packing.record(dict(packet)))
+    return Outgoing(LANES[packet["lane"]], packet["concentrator_id"].encode(), value)
 
 
 def play(plan: FieldPlan) -> Played:
