@@ -26,7 +26,7 @@ def make_edits(random: Random, place: Place, fleet: Fleet) -> list[Described]:
                 start + length * HOUR_MS,
                 values,
                 of_conflict=random.choice(("UNSPECIFIED", "SMALLEST", "LARGEST")),
-                decided_at=place.end_ms + random.choice((0, 1000, 1000, 2000)),
+                decided_at=place.end_ms + random.choice((0, 1000, 1000, 1900, 2000)),
             )
             states = [random.choice(("STANDING", "WITHDRAWN")) for _ in range(random.choice((0, 0, 1, 2)))]
             found += [

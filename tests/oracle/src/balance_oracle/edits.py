@@ -31,7 +31,7 @@ def decisions_by_point(edits: Iterable[Mapping[str, Any]]) -> dict[str, dict[int
         if known is None or known["version"] < edit["version"]:
             newest[edit["edit_id"]] = edit
     decided: dict[str, dict[int, Decision]] = {}
-    for edit in sorted(newest.values(), key=lambda one: (one["decided_at"], one["edit_id"])):
+    for edit in sorted(newest.values(), key=lambda one: (one["decided_at"] // 1000, one["edit_id"])):
         if edit["state"] == "STANDING":
             decided.setdefault(edit["usage_point_id"], {}).update(_by_hour(edit))
     return decided
