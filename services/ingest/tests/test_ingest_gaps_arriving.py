@@ -211,7 +211,7 @@ def fitful(random: Random, module: str) -> Iterator[Described]:
         if kind < 0.85 or kind > 0.95:
             holes = random.sample(range(hours), random.choice([0, 0, 0, 1, 3, 12]))
             told = {"module_id": module, "start_at": start * 1000, "values": counts, "missing": holes}
-            edges = {"register_start": value, "register_end": end}
+            edges: dict[str, int | None] = {"register_start": value, "register_end": end}
             for edge in random.choice([(), (), (), ("register_start",), ("register_end",), tuple(edges)]):
                 edges[edge] = None
             yield {"archives": [archive(number, **told, **edges)]}
