@@ -153,6 +153,6 @@ class _About:
 
 
 def _scope(label: Label) -> str:
-    """The narrowest thing that a label names; nobody at home is nobody at any meter of the home.
+    """The narrowest thing that a label names; nobody at home is nobody at any meter of the home."""
     name: str = label["usage_point"] or label["module"] or label["concentrator"] or label["group"]
     return label["module"] if label["kind"] == "vacant" else name

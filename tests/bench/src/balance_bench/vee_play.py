@@ -84,7 +84,7 @@ class _Pauses:
     heard: dict[str, int] = field(default_factory=dict)
 
     def is_due(self, packet: Mapping[str, Any]) -> bool:
-        name, at = packet["concentrator_id"], packet["received_at"]
+        name, at = str(packet["concentrator_id"]), int(packet["received_at"])
         before = self.heard.get(name, at)
         self.heard[name] = max(before, at)
         return at - before > SILENT_MS

@@ -21,6 +21,9 @@ KNOWN: Counter[tuple[str, str]] = Counter(
 UNLABELLED = frozenset({"vee.missing"})
 """Nobody wrote down which hours the file lacks."""
 
+_FINDINGS = """SELECT rule, usage_point_id, count(*) FROM ingest.v_findings
+    WHERE state = 'OPEN' GROUP BY 1, 2"""
+
 
 @dataclass(frozen=True)
 class Real:
@@ -39,9 +42,7 @@ def play() -> Real:
     done = replay.run(replay.load(NAME), screen.here(), Options(name="bench_vee_real"))
     try:
         with psycopg.connect(done.place.dsn) as connection:
-            rows = connection.execute(
-                "SELECT rule, usage_point_id, count(*) FROM ingest.v_findings WHERE state = 'OPEN' GROUP BY 1, 2"
-            ).fetchall()
+            rows = connection.execute(_FINDINGS).fetchall()
             (homes, readings) = connection.execute(
                 "SELECT count(DISTINCT usage_point_id), count(value) FROM ingest.v_readings"
             ).fetchone() or (0, 0)
