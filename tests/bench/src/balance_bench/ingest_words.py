@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from balance_schemas import catalogue
+
 from balance_bench import proof
 
 _WAYS = {
@@ -34,7 +36,7 @@ back and publishes them.
 {backlog_readings:,} readings, the whole fleet's 14 days, are sent to the backlog topic at once and are
 published after {backlog_seconds:.0f} s ({backlog_readings_per_second:,} readings/s). Meanwhile
 {live_packets_during_backlog:,} concentrators of the same fleet deliver their last day live, ten a second.
-From sending such a packet to the last of its {packet_days} reading days on `balance.readings.v1`:
+From sending such a packet to the last of its {packet_days} reading days on `{topic}`:
 p50 {live_p50_seconds_during_backlog:.2f} s, p99 {live_p99_seconds_during_backlog:.2f} s.
 
 The days after the backlog were delivered before it, so its silence was not noticed: no finding of missing
@@ -55,6 +57,7 @@ def page(report: Mapping[str, Any]) -> str:
     """The report in Markdown; every figure comes from ``report``."""
     return _PAGE.format(
         **report,
+        topic=catalogue.READINGS,
         packet_days=report["flats_per_house"] + 1,
         ways="\n".join(_row(report, way) for way in _WAYS),
         processor="\n".join(proof.processor_rows(report)),
