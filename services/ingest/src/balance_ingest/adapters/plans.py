@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from balance_ingest.adapters.queries import statement
-from balance_ingest.adapters.work import LIVE_S, Now, Pool, add_markers
+from balance_ingest.adapters.work import Now, Pool, mark_days
 from balance_ingest.domain.batteries import CONCENTRATOR, MODULE, LifeTable, forecast_end, in_use
 from balance_ingest.domain.days import DAY_S, Days
 from balance_ingest.domain.history import Span
@@ -68,9 +68,7 @@ class PostgresPlans:
             changed = _write_packet_plans(conn, senders)
             self._write_forecasts(conn, senders, callers)
             marked = self._touched(conn, changed)
-            received = conn.execute(statement("clock")).fetchone()
-            now = self._now() if self._now else (received or (0,))[0]
-            add_markers(conn, marked, now - LIVE_S)
+            mark_days(conn, marked, self._now)
         return len(marked)
 
     def forecast_again(self) -> None:

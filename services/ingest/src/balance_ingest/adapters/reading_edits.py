@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from balance_ingest.adapters.postgres import number_channels
 from balance_ingest.adapters.queries import statement
-from balance_ingest.adapters.work import LIVE_S, Now, Pool, add_markers
+from balance_ingest.adapters.work import Now, Pool, mark_days
 from balance_ingest.domain.days import Days, as_datetime
 from balance_ingest.domain.edits import Edit, Span, reach
 from balance_ingest.ports import Pair
@@ -47,9 +47,7 @@ class PostgresDecisions:
             standing = standing_spans(conn, list(changed))
             for name, spans in changed.items():
                 marked |= decided_days(conn, self._days, name, reach(standing.get(name, ()), spans))
-            received = conn.execute(statement("clock")).fetchone()
-            now = self._now() if self._now else (received or (0,))[0]
-            add_markers(conn, marked, now - LIVE_S)
+            mark_days(conn, marked, self._now)
         return len(marked)
 
 

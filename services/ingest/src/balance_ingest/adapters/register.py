@@ -17,7 +17,7 @@ from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.reading_edits import decided_days, standing_spans
 from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
 from balance_ingest.adapters.telemetry import events_of_faults
-from balance_ingest.adapters.work import LIVE_S, Now, Pool, add_markers
+from balance_ingest.adapters.work import Now, Pool, clock_of, mark_days
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, Days, as_datetime
 from balance_ingest.domain.faults import days_found, faults_of
@@ -62,7 +62,7 @@ class PostgresRegister:
             conn.execute(statement("relate_extremes_of_points"), {"points": [point.key for point in kept]})
             settle_kinds(conn, kept)
             marked |= self._of_faults(conn, [*before, *kept])
-            self._mark(conn, marked)
+            mark_days(conn, marked, self._now)
         return len(marked)
 
     def _of_faults(self, conn: Connection[Any], histories: Sequence[UsagePoint]) -> set[Pair]:
@@ -96,13 +96,8 @@ class PostgresRegister:
             marked = {pair for point in points for pair in self._touched(conn, None, point)}
             conn.execute(statement("renew_usage_points"), {"points": [point.key for point in points]})
             settle_kinds(conn, points)
-            self._mark(conn, marked)
+            mark_days(conn, marked, self._now)
         return len(marked)
-
-    def _mark(self, conn: Connection[Any], marked: set[Pair]) -> None:
-        received = conn.execute(statement("clock")).fetchone()
-        now = self._now() if self._now else (received or (0,))[0]
-        add_markers(conn, marked, now - LIVE_S)
 
     def _held(
         self, conn: Connection[Any], points: Sequence[DescribedUsagePoint]
@@ -223,37 +218,34 @@ class PostgresSilence:
                 (channel, day) for _, day, allowed in due for channel in self._lacking(conn, day, allowed)
             }
             if due:
-                add_markers(conn, marked, self._clock(conn)[0] - LIVE_S)
+                mark_days(conn, marked, self._now)
                 conn.execute(statement("fall_due"), {"due": due[-1][0]})
         return len(due)
-
-    def _clock(self, conn: Connection[Any]) -> tuple[int, int]:
-        received, due_before = conn.execute(statement("clock")).fetchone() or (0, 0)
-        return (self._now() if self._now else received), due_before
 
     def _due(self, conn: Connection[Any], grace_s: int, most_days: int) -> Sequence[tuple[int, int, int]]:
         """(instant less the grace, day, allowance) of days that are due by the clock and were not before,
         the earliest first.
         """
-        now, due_before = self._clock(conn)
-        until = now - grace_s
-        if not falling_due(self._days, max(due_before, until - 2 * DAY_S), until):
+        clock = clock_of(conn, self._now)
+        until = clock.now - grace_s
+        if not falling_due(self._days, max(clock.due_before, until - 2 * DAY_S), until):
             return []
         (first,) = conn.execute(statement("first_evidence")).fetchone() or (None,)
         if first is None:
             return []
-        return falling_due(self._days, max(due_before, first), until)[:most_days]
+        return falling_due(self._days, max(clock.due_before, first), until)[:most_days]
 
     def _lacking(self, conn: Connection[Any], day: int, allowed: int) -> set[int]:
         """Channels of this allowance that were silent on a day, or some of whose hours may be missing."""
         longer = dict(conn.execute(statement("awaited_longer"), {"day": day}).fetchall())
+        mine = [channel for channel, days in longer.items() if days == allowed]
+        if allowed and not mine:  # as nearly everywhere: the whole day need not be looked through
+            return set()
         at = as_datetime(day)
         week = [as_datetime(self._days.shift(day, -back)) for back in range(1, _WEEK + allowed + 1)]
         lacking = {channel for (channel,) in conn.execute(statement("incomplete_channels"), {"day": at})}
         if not allowed:
             rows = conn.execute(statement("silent_channels"), {"week": week, "day": at})
             return (lacking | {channel for (channel,) in rows}) - longer.keys()
-        mine = [channel for channel, days in longer.items() if days == allowed]
-        values = {"week": week, "day": at, "channels": mine}
-        silent = conn.execute(statement("silent_channels_of"), values) if mine else ()
+        silent = conn.execute(statement("silent_channels_of"), {"week": week, "day": at, "channels": mine})
         return (lacking & set(mine)) | {channel for (channel,) in silent}

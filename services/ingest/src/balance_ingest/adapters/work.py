@@ -343,7 +343,7 @@ class PostgresWork:
         name_readings(self._conn, changed, lambda day: self._days.end_of(day) < old_before)
         note_changes(self._conn, changed)
         name_findings(self._conn, self._findings.write(self._conn))
-        add_markers(self._conn, self._marked, old_before)
+        _add_markers(self._conn, self._marked, old_before)
         self._write_heard()
         was = self._row(statement("hear"), received=self._received)
         if was and self._now is None and was[0] // HOUR_S < self._received // HOUR_S:
@@ -369,7 +369,18 @@ class PostgresWork:
         return self._conn.execute(query, values).fetchone()
 
 
-def add_markers(conn: Connection[Any], pairs: Iterable[Pair], old_before: int) -> None:
+def mark_days(conn: Connection[Any], pairs: Iterable[Pair], now: Now) -> None:
+    """Mark (channel, day) pairs from outside a `PostgresWork`, by the clock of the installation."""
+    _add_markers(conn, pairs, clock_of(conn, now).now - LIVE_S)
+
+
+def clock_of(conn: Connection[Any], now: Now) -> Clock:
+    """The clock as it stands in the database, or by the wall."""
+    received, due_before = conn.execute(statement("clock")).fetchone() or (0, 0)
+    return Clock(received if now is None else now(), due_before)
+
+
+def _add_markers(conn: Connection[Any], pairs: Iterable[Pair], old_before: int) -> None:
     """Mark (channel, day) pairs, old ones in the backlog lane."""
     lanes: dict[int, list[tuple[int, datetime]]] = {LIVE: [], BACKLOG: []}
     for channel, day in pairs:
