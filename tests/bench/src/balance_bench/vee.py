@@ -123,11 +123,9 @@ def flat(total: Sum, real: Real | None, name: str, size: Size) -> dict[str, Any]
             f"error_{key}_{name}": values for name, values in vars(errors).items() if isinstance(values, list)
         }
         report |= vee_estimates.figures(of)
-    for name, values in (
-        ("clock_error_before", estimated.clock_before),
-        ("clock_error_after", estimated.clock_after),
-    ):
-        report[f"{name}_median_percent"] = round(100 * median(values), 1) if values else None
+    for what, shares in sorted(estimated.clock.items()):
+        report[f"clock_error_{what}_median_percent"] = round(100 * median(shares), 1)
+    report["clock_meters"] = sum(len(v) for key, v in estimated.clock.items() if key.endswith("moved_hours"))
     days = estimated.battery_days
     report["battery_forecasts"] = len(days)
     report["battery_forecast_off_most_days"] = round(max(map(abs, days)), 2) if days else None

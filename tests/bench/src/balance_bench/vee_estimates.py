@@ -50,17 +50,18 @@ class Estimated:
     inexact: list[str] = field(default_factory=list)
     not_comparable: int = 0
     errors: dict[Key, Errors] = field(default_factory=lambda: defaultdict(Errors))
-    clock_before: list[float] = field(default_factory=list)
-    clock_after: list[float] = field(default_factory=list)
+    clock: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     battery_days: list[float] = field(default_factory=list)
 
     def add(self, other: Estimated) -> None:
         """Take in another field's."""
         self.exact += other.exact
         self.not_comparable += other.not_comparable
-        for key, errors in other.errors.items():
-            self.errors[key].add(errors)
-        for name in ("inexact", "clock_before", "clock_after", "battery_days"):
+        for length, errors in other.errors.items():
+            self.errors[length].add(errors)
+        for key, shares in other.clock.items():
+            self.clock[key] += shares
+        for name in ("inexact", "battery_days"):
             getattr(self, name).extend(getattr(other, name))
 
 
@@ -146,7 +147,10 @@ def _compare_gap(played: Outcome, name: str, series: _Series, low: int, high: in
         result.inexact.append(words)
     weekly = played.modes[played.modules_of[name]] == "WEEKLY"
     length = WEEKLY if weekly else next((words for most, words in CLASSES if high - low <= most), "longer")
-    result.errors[played.resources[name], length].add(_errors(series, low, high))
+    errors = _errors(series, low, high)
+    if weekly:  # many gaps end to end: what is even over all of them is no way of anybody
+        errors.naive_hours, errors.naive_days = [], []
+    result.errors[played.resources[name], length].add(errors)
 
 
 def _errors(series: _Series, low: int, high: int) -> Errors:
@@ -171,21 +175,33 @@ def _shares(errors: NDArray[np.float64], mean: float) -> list[float]:
 
 
 def _compare_clocks(played: Outcome, result: Estimated) -> None:
-    """Hours of modules whose clocks are wrong, by the true hours: as counted, and as they were moved."""
+    """Hours of modules whose clocks are wrong, by the true hours: as counted, and as they were moved.
+
+    Both are scaled to the true total first: the meter's own error is none of the clock's.
+    """
     drifting = {label["module"] for label in played.labels if label["kind"] == "clock_drift"}
     for row, name in enumerate(played.truth.names):
         if played.modules_of[name] not in drifting or name not in played.readings:
             continue
-        before = after = total = 0.0
-        for day, (values, qualities) in played.readings[name].items():
-            if day in played.truth.consumed and set(qualities) == {"VALID"}:
-                flow = played.truth.consumed[day][row].astype(float)
-                before += float(np.abs(played.truth.registered[day][row] - flow).sum())
-                after += float(np.abs(np.array(values, float) - flow).sum())
-                total += float(flow.sum())
-        if total:
-            result.clock_before.append(before / total)
-            result.clock_after.append(after / total)
+        days = [
+            (played.truth.consumed[day][row], played.truth.registered[day][row], values)
+            for day, (values, qualities) in played.readings[name].items()
+            if day in played.truth.consumed and set(qualities) == {"VALID"} and len(values) == 24
+        ]
+        if not days:
+            continue
+        true, counted, moved = (np.array(part, float) for part in zip(*days, strict=True))
+        resource = played.resources[name].lower()
+        for way, found in (("counted", counted), ("moved", moved)):
+            if found.sum() and true.sum():
+                scaled = found * true.sum() / found.sum()
+                result.clock[f"{resource}_{way}_hours"].append(_off(scaled, true))
+                result.clock[f"{resource}_{way}_usual_day"].append(_off(scaled.mean(0), true.mean(0)))
+
+
+def _off(found: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+    """All differences as a share of the whole."""
+    return float(np.abs(found - true).sum() / true.sum())
 
 
 def figures(errors: Mapping[str, Sequence[float]]) -> dict[str, float | None]:

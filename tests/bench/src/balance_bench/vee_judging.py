@@ -82,7 +82,8 @@ def judge(played: Outcome) -> Judged:
     """Every finding and every label of a field."""
     result = Judged()
     about = _About(played)
-    every = list(dict.fromkeys([*played.findings, *played.passed]))
+    # Of one that was seen while something was silent and stands in the end, the words may differ.
+    every = list({one[:6]: one for one in [*played.passed, *played.findings]}.values())
     for finding in every:
         why = about.reason(finding)
         result.findings[finding.rule][why] += 1
