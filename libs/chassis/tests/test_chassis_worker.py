@@ -1,6 +1,7 @@
 """The worker: goes on while there is work, waits for what is away, ends when it is broken."""
 
 import asyncio
+import time
 from collections.abc import Callable
 
 import psycopg
@@ -10,7 +11,7 @@ from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.worker import Worker
 
 
-def run(step: Callable[[asyncio.Event], int]) -> Worker:
+def run(step: Callable[[asyncio.Event], int], share: float = 1.0) -> Worker:
     """Run until the step sets the event it is given."""
 
     async def main() -> Worker:
@@ -24,7 +25,7 @@ def run(step: Callable[[asyncio.Event], int]) -> Worker:
                 loop.call_soon_threadsafe(stop.set)
             return done
 
-        worker = Worker("trial", stepped, metrics=ChassisMetrics("trial"), idle_s=0.001)
+        worker = Worker("trial", stepped, metrics=ChassisMetrics("trial"), idle_s=0.001, share=share)
         await asyncio.wait_for(worker.run(stop), 30)
         return worker
 
@@ -40,6 +41,20 @@ def test_it_steps_until_stopped_and_counts_what_was_done() -> None:
         return results.pop(0)
 
     assert run(step).progress.done == 5
+
+
+def test_it_idles_the_longer_the_longer_a_step_took() -> None:
+    began: list[float] = []
+
+    def step(stop: asyncio.Event) -> int:
+        began.append(time.monotonic())
+        time.sleep(0.02)
+        if len(began) == 2:
+            stop.set()
+        return 0
+
+    run(step, share=0.1)
+    assert began[1] - began[0] >= 0.2
 
 
 def test_a_transient_error_is_waited_out() -> None:

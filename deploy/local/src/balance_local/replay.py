@@ -111,6 +111,7 @@ def prepare(name: str, days: Days, on: Screen, *, keep: bool) -> Installation:
 def publish(to: Installation, book: Playbook, on: Screen) -> None:
     """Put the fleet on the register and wait until both services know it."""
     published = assets.publish(to, book.usage_points, book.groups)
+    draining.wait_for_register(to)
     on.say(f"register: {len(published.sent)} entities published, {published.unchanged} unchanged", "dim")
 
 

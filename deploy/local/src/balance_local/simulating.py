@@ -20,7 +20,7 @@ from balance_simulator.field.saving import save
 from balance_simulator.field.stream import Field, FieldDay
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from balance_local import assets, group_spans, group_table, installation, playing, replay
+from balance_local import assets, draining, group_spans, group_table, installation, playing, replay
 from balance_local.installation import Installation
 from balance_local.screen import Screen
 
@@ -84,6 +84,7 @@ def run(field: Field, on: Screen, options: Options) -> None:
             register["modules"],
             register["concentrators"],
         )
+        draining.wait_for_register(place)
     on.say(f"register: {len(published.sent):,} entities published, {published.unchanged:,} unchanged", "dim")
     started = time.monotonic()
     with _Bar(on, field) as bar:

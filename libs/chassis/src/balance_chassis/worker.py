@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 
 from balance_chassis.errors import FailureLimit, Fatal
@@ -16,12 +17,19 @@ _log = logging.getLogger(__name__)
 class Worker:
     """Runs `step` in a thread of its own until it gives 0 (nothing was due), then again after `idle_s`.
 
+    With a `share`, it idles the longer the longer a step took: at most that share of the time it works.
     A step is one transaction, or several, and bears being repeated. Transient errors are waited out; others
     are logged and counted, and too many of them end the process.
     """
 
     def __init__(
-        self, name: str, step: Callable[[], int], *, metrics: ChassisMetrics, idle_s: float = 0.1
+        self,
+        name: str,
+        step: Callable[[], int],
+        *,
+        metrics: ChassisMetrics,
+        idle_s: float = 0.1,
+        share: float = 1.0,
     ) -> None:
         self.name = f"worker {name}"
         self.progress = Progress(self.name)
@@ -29,6 +37,7 @@ class Worker:
         self._step = step
         self._metrics = metrics
         self._idle_s = idle_s
+        self._share = share
         self._failures = FailureLimit()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -47,6 +56,7 @@ class Worker:
             self._thread.close()
 
     async def _stepped(self, stop: asyncio.Event) -> tuple[int, float]:
+        began = time.monotonic()
         try:
             with self._metrics.worker_step_seconds.labels(self._label).time():
                 done = await patiently(
@@ -61,4 +71,5 @@ class Worker:
             return 0, _AFTER_ERROR_S
         self.progress.done += done
         self._metrics.worker_steps.labels(self._label).inc(done)
-        return done, self._idle_s
+        took = time.monotonic() - began
+        return done, max(self._idle_s, took / self._share - took)

@@ -44,7 +44,7 @@ from balance_ingest.settings import MQTT_URL, IngestSettings
 SERVICE = "ingest"
 _DESCRIPTIONS_A_BATCH = 500
 _DECISIONS_A_BATCH = 100
-_DELIVERY_EVERY_S = 15.0
+_DELIVERY_EVERY_S, _DELIVERY_SHARE, _DELIVERY_REST_S = 1.0, 0.05, 15.0
 
 
 def migrate(settings: IngestSettings) -> Sequence[str]:
@@ -101,7 +101,13 @@ class Assembly:
             Worker("reading-days", recomputing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
             Worker("unusual", judging.step, metrics=metrics, idle_s=1.0),
-            Worker("delivery", self._delivering().step, metrics=metrics, idle_s=_DELIVERY_EVERY_S),
+            Worker(
+                "delivery",
+                self._delivering().step,
+                metrics=metrics,
+                idle_s=_DELIVERY_EVERY_S,
+                share=_DELIVERY_SHARE,
+            ),
             self._assets(),
             self._edits(),
         ]
@@ -159,9 +165,15 @@ class Assembly:
         return PostgresPlans(self._pool, self._rules.days, self._now, life_table())
 
     def _delivering(self) -> handlers.Delivering:
-        return handlers.Delivering(
-            PostgresDelivery(self._pool, self._rules.days, self._now, self._plans(), self._settings.delivery)
+        delivery = PostgresDelivery(
+            self._pool,
+            self._rules.days,
+            self._now,
+            self._plans(),
+            self._settings.delivery,
+            _DELIVERY_REST_S,
         )
+        return handlers.Delivering(delivery, self._metrics.delivery_looks.inc)
 
     def _assets(self) -> Sink[kafka.Asset]:
         register = PostgresRegister(self._pool, self._rules.days, self._now)

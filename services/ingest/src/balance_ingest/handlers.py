@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -92,10 +92,13 @@ class Delivering:
     """The worker's step that judges delivery."""
 
     delivery: Delivery
+    judged: Callable[[], None] = lambda: None
 
     def step(self) -> int:
-        """Judge all there is. Gives 0 always: whatever changed, the next look has time."""
+        """Judge what there is. Gives 0 always: whatever changed, the next look has time."""
         self.delivery.judge()
+        if self.delivery.is_current:
+            self.judged()
         return 0
 
 

@@ -38,6 +38,11 @@ class IngestMetrics:
             registry=registry,
         )
 
+        self.delivery_looks = Counter(
+            "balance_ingest_delivery_looks_total",
+            "Looks at delivery after which nothing was left to judge",
+            registry=registry,
+        )
         self.edge_connected = Gauge(
             "balance_ingest_edge_connected",
             "1 while the edge is subscribed at its MQTT broker",

@@ -268,11 +268,16 @@ class Plans(Protocol):
 
 
 class Delivery(Protocol):
-    """Who is silent, whose clock is wrong, whose battery ends (docs/domain.md §3.18–§3.20)."""
+    """Who is silent, whose clock is wrong, whose battery ends (docs/domain.md §3.18–§3.20).
+
+    `is_current`: the last look left nothing to judge.
+    """
+
+    is_current: bool
 
     def judge(self) -> int:
-        """Settle all findings of delivery as things stand, if anything was committed or time passed since;
-        gives how many changed.
+        """Settle all findings of delivery as things stand, if anything was committed or time passed since and
+        it is not better to wait for more; gives how many changed.
         """
         ...
 

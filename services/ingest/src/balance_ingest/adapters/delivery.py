@@ -4,6 +4,7 @@ one moment and settles all findings of delivery (docs/domain.md §3.18–§3.20)
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,15 +36,29 @@ class PostgresDelivery:
     """Implements `ports.Delivery`; for one thread."""
 
     def __init__(
-        self, pool: Pool, days: Days, now: Now, plans: PostgresPlans, limits: DeliveryLimits
+        self,
+        pool: Pool,
+        days: Days,
+        now: Now,
+        plans: PostgresPlans,
+        limits: DeliveryLimits,
+        rest_s: float = 0.0,
     ) -> None:
-        """Take the pool, the metering days, the clock, the plans and the limits."""
+        """Take the pool, the metering days, the clock, the plans and the limits.
+
+        While more is committed from look to look, it judges once in `rest_s`: half a backlog says much that
+        the other half withdraws.
+        """
+        self.is_current = False
         self._pool = pool
         self._days = days
         self._now = now
         self._plans = plans
         self._limits = limits
+        self._rest_s = rest_s
+        self._rested_at = 0.0
         self._seen: tuple[str, int] | None = None
+        self._looked: tuple[str, int] | None = None
         self._forecast = False
 
     def judge(self) -> int:
@@ -56,11 +71,14 @@ class PostgresDelivery:
             committed, received = conn.execute(statement("what_is_committed")).fetchone() or ("", 0)
             clock = self._now() if self._now else received
             seen = committed, clock // _EVERY_S
-            if seen == self._seen or not clock:
+            looked, self._looked = self._looked, seen
+            self.is_current = seen == self._seen or not clock
+            if self.is_current or (looked != seen and time.monotonic() < self._rested_at):
                 return 0
             self._keep_metering_days(conn, clock)
             changed = self._settle(conn, list(self._found(conn, clock)))
-        self._seen = seen
+        self._seen, self.is_current = seen, True
+        self._rested_at = time.monotonic() + self._rest_s
         return changed
 
     def _found(self, conn: Connection[Any], clock: int) -> Iterator[Finding]:
