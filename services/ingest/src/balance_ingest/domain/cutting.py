@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from balance_ingest.domain.clocks import TOLERANCE_S
 from balance_ingest.domain.days import HOUR_S, Days, Ints
 from balance_ingest.domain.evidence import Block, Points, Shape
 from balance_ingest.domain.join import ABSENT, Slots
@@ -64,8 +65,8 @@ def harvest(packets: Iterable[Packet], days: Days, limits: Limits) -> Harvest:
             if refusal:
                 refusals.append(refusal)
                 continue
-            if not isinstance(element, Registers) and element.end > packet.received + limits.drift_s:
-                noted.append(Noted(fast_clock(element, packet, limits.drift_s), packet.sequence))
+            if not isinstance(element, Registers) and element.end > packet.received + TOLERANCE_S:
+                noted.append(Noted(fast_clock(element, packet), packet.sequence))
             if isinstance(element, Archive):
                 basket.add_archive(element, packet.sequence)
             elif isinstance(element, Registers):

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from balance_ingest.domain.clocks import TOLERANCE_S
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days
 from balance_ingest.domain.findings import (
     ABSURD_VALUE,
@@ -38,13 +39,10 @@ _INT4 = 2**31
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What of time is believed: `future_s` after receipt, `horizon_days` before it; what ends later than
-    `drift_s` after it is believed, and found (docs/domain.md §3.13.4).
-    """
+    """What of time is believed: `future_s` after receipt, `horizon_days` before it."""
 
     future_s: int = 3600
     horizon_days: int = 1100
-    drift_s: int = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def is_ordinary(archive: Archive, received: int, days: Days, limits: Limits) -> 
         and 1 <= channel <= 15
         and is_id(module_id)
         and received - limits.horizon_days * DAY_S <= start
-        and start + hours * HOUR_S <= received + min(limits.future_s, limits.drift_s)
+        and start + hours * HOUR_S <= received + min(limits.future_s, TOLERANCE_S)
         and min(values) >= -_INT4
         and max(values) < _INT4
         and all(register is None or 0 <= register <= MAX_REGISTER for register in registers)

@@ -81,9 +81,10 @@ def clock_drift(point: UsagePoint, fitting: Fitting, day: int, end: int, clock: 
     )
 
 
-def fast_clock(element: Archive | Measurements, packet: Packet, drift_s: int) -> Finding:
+def fast_clock(element: Archive | Measurements, packet: Packet) -> Finding:
     """An archive of hours that had not passed when it was received (docs/domain.md §3.13.4)."""
-    expected = f"nothing later than {drift_s} s after {instant_text(packet.received)}, when it was received"
+    received = instant_text(packet.received)
+    expected = f"nothing later than {TOLERANCE_S} s after {received}, when it was received"
     found = f"data up to {instant_text(element.end)}"
     return Finding(
         rule=CLOCK_DRIFT,
