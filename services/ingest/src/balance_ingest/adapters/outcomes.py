@@ -31,8 +31,10 @@ _KEYS_AN_OUTBOX_ROW = 5000
 _SENSED = ("minima", "maxima", "sensor_kind")
 _READING = ("usage_point", "day_start", "resource", "values", "qualities", "greatest", *_SENSED)
 _READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]", "int8", "int8[]", "int8[]", "text")
-_EARLIEST, _LATEST = -62_000_000_000, 250_000_000_000
-"""What a timestamptz certainly holds; the instants of refused elements may be any number."""
+EARLIEST, LATEST = -62_000_000_000, 250_000_000_000
+"""What a timestamptz certainly holds; instants of refused elements, and a concentrator's clock, may be any
+number.
+"""
 
 Pair = tuple[int, int]
 
@@ -163,8 +165,8 @@ def _row(finding: Finding) -> dict[str, Any]:
         "module_id": finding.module_id and finding.module_id.replace("\x00", "\ufffd"),
         "channel": finding.channel,
         "concentrator_id": finding.concentrator_id,
-        "start_s": min(max(finding.start, _EARLIEST), _LATEST),
-        "end_s": min(max(finding.end, _EARLIEST), _LATEST),
+        "start_s": min(max(finding.start, EARLIEST), LATEST),
+        "end_s": min(max(finding.end, EARLIEST), LATEST),
         "expected": finding.expected,
         "found": finding.found,
         "message": finding.message,
@@ -174,14 +176,11 @@ def _row(finding: Finding) -> dict[str, Any]:
 def name_readings(conn: Connection[Any], changed: Sequence[Pair], is_old: Callable[[int], bool]) -> None:
     """Name reading days to the publisher: old ones by the backlog topic."""
     old = {day: is_old(day) for day in {day for _, day in changed}}
-    outbox = Outbox(SCHEMA)
     for topic, lane, wanted in (
         (catalogue.READINGS, LIVE, False),
         (catalogue.READINGS_BACKLOG, BACKLOG, True),
     ):
-        keys = [list(pair) for pair in changed if old[pair[1]] is wanted]
-        for first in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
-            outbox.add(conn, topic, keys[first : first + _KEYS_AN_OUTBOX_ROW], lane)
+        name_keys(conn, topic, [list(pair) for pair in changed if old[pair[1]] is wanted], lane)
 
 
 CLOCK_ALONE = (0, 0)
@@ -190,7 +189,7 @@ CLOCK_ALONE = (0, 0)
 
 def name_clock(conn: Connection[Any]) -> None:
     """Name the clock to the publisher: where packets tell the time, others must hear that it passed."""
-    Outbox(SCHEMA).add(conn, catalogue.READINGS, [list(CLOCK_ALONE)], LIVE)
+    name_keys(conn, catalogue.READINGS, [list(CLOCK_ALONE)])
 
 
 def note_changes(conn: Connection[Any], changed: Sequence[Pair]) -> None:
@@ -202,5 +201,10 @@ def note_changes(conn: Connection[Any], changed: Sequence[Pair]) -> None:
 
 def name_findings(conn: Connection[Any], changed: Sequence[str]) -> None:
     """Name findings to the publisher."""
-    for first in range(0, len(changed), _KEYS_AN_OUTBOX_ROW):
-        Outbox(SCHEMA).add(conn, catalogue.FINDINGS, changed[first : first + _KEYS_AN_OUTBOX_ROW], LIVE)
+    name_keys(conn, catalogue.FINDINGS, changed)
+
+
+def name_keys(conn: Connection[Any], topic: str, keys: Sequence[Any], lane: int = LIVE) -> None:
+    """Name keys of a topic to the publisher, which takes rows of the outbox whole."""
+    for first in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
+        Outbox(SCHEMA).add(conn, topic, keys[first : first + _KEYS_AN_OUTBOX_ROW], lane)

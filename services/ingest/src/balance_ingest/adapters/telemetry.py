@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
 from balance_schemas import catalogue
 from psycopg import Connection
 
+from balance_ingest.adapters.outcomes import EARLIEST, LATEST, name_keys
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.clocks import AFTER_S, REACH_S, ClockDay, clock_days, is_odd, is_wrong
 from balance_ingest.domain.cutting import ChannelKey
@@ -19,13 +19,9 @@ from balance_ingest.domain.faults import Fault, faults_of, is_of_fault
 from balance_ingest.domain.packets import ModuleEvent
 from balance_ingest.domain.telemetry import EventHeard, News, SessionHeard, StateHeard, Telemetry
 
-SCHEMA = "ingest"
 EVENT, STATE, SESSION = "event", "state", "session"
 """What a key of the outbox is of; behind it what names its row."""
 
-_EARLIEST, _LATEST = -62_000_000_000, 250_000_000_000
-"""What a timestamptz certainly holds; a concentrator's clock may show any number."""
-_KEYS_AN_OUTBOX_ROW = 5000
 _EVENT = ("event_id", "module_id", "channel", "kind", "phase", "occurred_s", "value", "command_id")
 _EVENT_TYPES = ("uuid", "text", "int2", "text", "text", "int8", "int8", "text", "text", "int8")
 _STATE = ("module_id", "observed_s", "received_s", "sequence", "clock_s", "clock_offset_s", "battery_mv")
@@ -45,8 +41,7 @@ def keep(conn: Connection[Any], told: Telemetry, lane: int) -> News:
     keys.extend([EVENT, one] for one in events)
     keys.extend([STATE, module] for module in _keep_states(conn, told.states, clocks))
     keys.extend([SESSION, *key] for key in _keep_sessions(conn, told.sessions.values(), lane))
-    for first in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
-        Outbox(SCHEMA).add(conn, catalogue.MODULE_EVENTS, keys[first : first + _KEYS_AN_OUTBOX_ROW])
+    name_keys(conn, catalogue.MODULE_EVENTS, keys)
     faults: dict[str, set[str]] = {}
     for one in events:
         event = told.events[one].event
@@ -114,7 +109,7 @@ def _keep_sessions(
     rows = [
         (
             *(one.concentrator_id, one.packet_id, one.received, one.sequence),
-            *(min(max(one.sent, _EARLIEST), _LATEST), one.ahead, one.state.backlog_from),
+            *(min(max(one.sent, EARLIEST), LATEST), one.ahead, one.state.backlog_from),
             *(one.state.supply_mv, one.state.backlog_packets, one.modules, one.state.signal_dbm),
             *(lane, one.state.power),
         )
@@ -143,7 +138,7 @@ class _Clocks:
         told = [one for one in states.values() if one.clock_offset is not None]
         observed = [observed for _, observed in states]
         instants = [*observed, *(one.state.observed - one.ahead for one in told)]
-        believable = [instant for instant in instants if _EARLIEST < instant < _LATEST]
+        believable = [instant for instant in instants if EARLIEST < instant < LATEST]
         self._near = self._conn.execute(
             statement("odd_clocks_near"),
             {
