@@ -15,8 +15,7 @@ from psycopg.types.json import Jsonb
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.work import Now, Pool, mark_days
 from balance_ingest.domain.batteries import CONCENTRATOR, MODULE, LifeTable, forecast_end, in_use
-from balance_ingest.domain.days import DAY_S, Days
-from balance_ingest.domain.history import Span
+from balance_ingest.domain.days import DAY_S, Days, Span
 from balance_ingest.domain.plans import (
     LONGEST_ALLOWANCE,
     Allowance,

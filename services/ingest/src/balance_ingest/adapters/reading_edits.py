@@ -13,8 +13,8 @@ from psycopg import Connection
 from balance_ingest.adapters.postgres import number_channels
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.work import Now, Pool, mark_days
-from balance_ingest.domain.days import Days, as_datetime
-from balance_ingest.domain.edits import Edit, Span, reach
+from balance_ingest.domain.days import Days, Span, as_datetime
+from balance_ingest.domain.edits import Edit, reach
 from balance_ingest.ports import Pair
 
 DECISIONS = -1

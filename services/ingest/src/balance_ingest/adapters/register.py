@@ -19,9 +19,9 @@ from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
 from balance_ingest.adapters.telemetry import events_of_faults
 from balance_ingest.adapters.work import Now, Pool, clock_of, mark_days
 from balance_ingest.domain.cutting import ChannelKey
-from balance_ingest.domain.days import DAY_S, Days, as_datetime
+from balance_ingest.domain.days import DAY_S, Days, Span, as_datetime
 from balance_ingest.domain.faults import days_found, faults_of
-from balance_ingest.domain.history import Fitting, Span, UsagePoint, changed_spans
+from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
 from balance_ingest.domain.marks import APART_S
 from balance_ingest.domain.plans import falling_due
 from balance_ingest.domain.sensor_kinds import SensorKind

@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from balance_ingest.computing.turn import Turn
 from balance_ingest.domain.channel_days import ChannelEvidence, by_channel
 from balance_ingest.domain.circumstances import Circumstances
-from balance_ingest.domain.days import DAY_S, Days
+from balance_ingest.domain.days import DAY_S, Days, Span
 from balance_ingest.domain.findings import (
     NEGATIVE_CONSUMPTION,
     REGISTER_CONTINUITY,
     TWO_DEVICES,
 )
-from balance_ingest.domain.gaps import Span
 from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.marks import EVER, Known
 from balance_ingest.domain.readings import Computed, compute

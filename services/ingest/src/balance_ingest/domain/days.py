@@ -15,6 +15,8 @@ _FIRST = datetime(1995, 1, 1, tzinfo=UTC)
 _LAST = datetime(2103, 1, 1, tzinfo=UTC)
 
 Ints = NDArray[np.int64]
+Span = tuple[int, int]
+"""[start, end) in seconds since 1970."""
 
 
 class Days:

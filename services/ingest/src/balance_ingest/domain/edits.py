@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from balance_ingest.domain.days import DAY_S
+from balance_ingest.domain.days import DAY_S, Span
 
 LONGEST_EDIT_S = 366 * DAY_S
 SMALLEST, LARGEST = "SMALLEST", "LARGEST"
@@ -33,9 +33,6 @@ class Edit:
 def in_order(edits: Iterable[Edit]) -> tuple[Edit, ...]:
     """Standing decisions, each before those that count instead of it."""
     return tuple(sorted((e for e in edits if e.standing), key=lambda e: (e.decided, e.edit_id)))
-
-
-Span = tuple[int, int]
 
 
 def decided_spans(spans: Iterable[Span]) -> Sequence[Span]:

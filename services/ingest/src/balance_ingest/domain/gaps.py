@@ -9,7 +9,7 @@ from itertools import accumulate, groupby, pairwise
 import numpy as np
 
 from balance_ingest.domain.channel_days import ChannelEvidence
-from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints
+from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, Span
 from balance_ingest.domain.history import Fitting, Meter
 from balance_ingest.domain.marks import APART_S, Known, Mark, Marks
 from balance_ingest.domain.sheet import ESTIMATED, MISSING, SUSPECT, VALID, Sheet
@@ -24,7 +24,6 @@ MOST_REFERENCES = 4
 
 Lay = Callable[[int, int], None]
 """Lays out the hours of all days that overlap [start, end), where they are not yet."""
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)

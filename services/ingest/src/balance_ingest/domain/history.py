@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from balance_kernel.quantity import Resource
 
+from balance_ingest.domain.days import Span
 from balance_ingest.domain.edits import Edit
 from balance_ingest.domain.sensor_kinds import SENSED, SensorKind, kind_of
 
@@ -124,9 +125,6 @@ class UsagePoint:
     def channel_edge_inside(self, start: int, end: int) -> bool:
         """Whether a channel fitting begins or ends strictly inside a span."""
         return any(start < edge < end for f in self.fittings for edge in (f.fitted, f.removed))
-
-
-Span = tuple[int, int]
 
 
 def changed_spans(old: UsagePoint | None, new: UsagePoint) -> Iterator[Span]:

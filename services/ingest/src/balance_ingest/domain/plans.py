@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
-from balance_ingest.domain.days import DAY_S, Days
-from balance_ingest.domain.history import FOREVER, Span
+from balance_ingest.domain.days import DAY_S, Days, Span
+from balance_ingest.domain.history import FOREVER
 
 DAILY = "DAILY"
 UNSPECIFIED = "UNSPECIFIED"

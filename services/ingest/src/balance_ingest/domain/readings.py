@@ -14,10 +14,10 @@ from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
 from balance_ingest.domain.circumstances import ORDINARY, Circumstances
 from balance_ingest.domain.clocks import ClockDay, MovedHours
 from balance_ingest.domain.continuity import EdgeJump, edge_jumps
-from balance_ingest.domain.days import Days, Ints
+from balance_ingest.domain.days import Days, Ints, Span
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.from_steps import fill_hours, offered_hours
-from balance_ingest.domain.gaps import Closing, Gap, Span
+from balance_ingest.domain.gaps import Closing, Gap
 from balance_ingest.domain.history import Fitting, UsagePoint
 from balance_ingest.domain.intervals import HourCounts, high, hours_from_intervals
 from balance_ingest.domain.join import Slots
@@ -177,8 +177,7 @@ class _Layout:
         first, after = calendar.shift(days[0], -around), calendar.shift(days[-1], around + 1)
         self.sheet = Sheet(point, calendar.between(first, after), calendar)
         self.parts = [
-            _Part(self.sheet, fitting, evidence, calendar, circumstances)
-            for fitting in point.fittings
+            _Part(self.sheet, fitting, evidence, calendar, circumstances) for fitting in point.fittings
         ]
         self.lay(days[0], calendar.end_of(days[-1]))
 
