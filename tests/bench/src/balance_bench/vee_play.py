@@ -126,7 +126,7 @@ def play(plan: FieldPlan, name: str = "bench_vee") -> Outcome:
                     send(kafka, waiting)
                     waiting = []
         send(kafka, waiting)
-        _settle(made)
+        settle(made)
         seconds = time.monotonic() - started
         labels = [*truth_folder.labels(made_of), *(hole.label() for hole in holes)]
         points = {one["usage_point_id"]: one for one in register["usage_points"]}
@@ -162,8 +162,11 @@ def _is_weekly(concentrator: Mapping[str, Any]) -> bool:
     return plan == "WEEKLY"
 
 
-def _settle(made: Installation) -> None:
-    """Until all is computed and delivery was looked at since."""
+def settle(made: Installation) -> None:
+    """Return when ingest has computed and judged all, and has looked at delivery since.
+
+    Raises AssertionError when it has not after a while.
+    """
     deadline = time.monotonic() + PATIENCE_S
     while True:
         wait_until_idle(made, PATIENCE_S, ONLY)

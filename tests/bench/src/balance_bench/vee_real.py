@@ -9,6 +9,8 @@ import psycopg
 from balance_local import replay, screen
 from balance_local.replay import Options
 
+from balance_bench.vee_play import settle
+
 NAME = "daiad-raw"
 KNOWN: Counter[tuple[str, str]] = Counter(
     {
@@ -39,8 +41,9 @@ class Real:
 
 def play() -> Real:
     """Through the real services; its installation is dropped afterwards."""
-    done = replay.run(replay.load(NAME), screen.here(), Options(name="bench_vee_real"))
+    done = replay.run(replay.load(NAME), screen.here(), Options(name="bench_vee_real", wait=False))
     try:
+        settle(done.place)
         with psycopg.connect(done.place.dsn) as connection:
             rows = connection.execute(_FINDINGS).fetchall()
             (homes, readings) = connection.execute(

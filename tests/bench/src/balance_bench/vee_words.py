@@ -204,6 +204,12 @@ def _real(real: Real | None) -> Iterator[str]:
         known, found = real.known[rule], real.found[rule]
         yield f"| `{rule}` | {known} | {found} | {known - found} | {real.others[rule]} |"
     yield ""
+    if real.others["delivery.silent_module"]:
+        yield (
+            f"`delivery.silent_module`: {real.others['delivery.silent_module']} homes are heard no more "
+            "before the file ends."
+        )
+        yield ""
     yield (
         f"Beside these, {real.missing_days:,} days with hours that the file lacks (`vee.missing`), which "
         "nobody had listed."
