@@ -276,7 +276,7 @@ class Dispatch:
         self._push(self._received(concentrator, at_s), concentrator, record.start_s + high_s, make)
 
     def _received(self, concentrator: int, sent_s: int) -> int:
-        return sent_s * 1000 + 400 + concentrator * 37 % 2_600
+        return sent_s * 1000 + _delay_ms(concentrator)
 
     def _push(
         self,
@@ -305,12 +305,13 @@ class Dispatch:
             sequence = self._sequences[concentrator] + 1
         self._sequences[concentrator] = sequence
         name = self._layout.concentrators.ids[concentrator]
-        delay_ms = 400 + concentrator * 37 % 2_600
         return {
             "packet_id": f"{name}-{sequence}",
             "concentrator_id": name,
             "sequence": sequence,
-            "sent_at": parcel.received_ms - delay_ms + round(float(self.clocks[concentrator]) * 1000),
+            "sent_at": parcel.received_ms
+            - _delay_ms(concentrator)
+            + round(float(self.clocks[concentrator]) * 1000),
             "received_at": parcel.received_ms,
             "archives": [],
             "registers": [],
@@ -321,3 +322,8 @@ class Dispatch:
             **parcel.make(),
             "lane": BACKLOG if parcel.received_ms // 1000 - parcel.newest_s > BACKLOG_S else LIVE,
         }
+
+
+def _delay_ms(concentrator: int) -> int:
+    """The way of its packets through the network."""
+    return 400 + concentrator * 37 % 2_600
