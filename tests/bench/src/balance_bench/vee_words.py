@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
@@ -128,9 +129,12 @@ def _without_rule(judged: Judged) -> str:
 
 
 def _why(kinds: Mapping[tuple[str, str], int]) -> Iterator[str]:
-    for (rule, circumstances), count in sorted(kinds.items(), key=lambda item: (item[0][0], -item[1])):
-        why = next((why for (of, part), why in WHY.items() if of == rule and part in circumstances), "")
-        yield f"- {count} × `{rule}` ({circumstances}){': ' + why if why else ', not looked into'}"
+    counts: Counter[tuple[str, str]] = Counter()
+    for (rule, circumstances), count in kinds.items():
+        known = next((part for of, part in WHY if of == rule and part in circumstances), None)
+        counts[rule, known or circumstances] += count
+    for (rule, part), count in sorted(counts.items()):
+        yield f"- {count:,} × `{rule}` ({part}): {WHY.get((rule, part), 'not looked into')}."
 
 
 def _estimates(estimated: Estimated) -> Iterator[str]:
