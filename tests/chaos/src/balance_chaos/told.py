@@ -20,11 +20,14 @@ Told = dict[Hashable, tuple[Any, ...]]
 
 
 def expected(telemetry: Telemetry) -> Told:
-    """Every event, the newest state of each module, every session (docs/domain.md §2.7–§2.9)."""
+    """Every event, the newest state of each module, every session (docs/domain.md §2.7–§2.9).
+
+    Of an event not when it was received: it is told once, with the first receipt that was known then.
+    """
     told: Told = {}
-    for event, received in telemetry.first_received.items():
+    for event in set().union(*telemetry.events.values()):
         about = event.module, event.channel, event.kind, event.phase, event.at, event.value, event.command
-        told["event", *about] = (received,)
+        told["event", *about] = ()
     for module, states in telemetry.states.items():
         one = max(states, key=lambda state: state.at)
         offset = None if one.clock is None else one.clock - one.at + one.ahead
@@ -46,7 +49,7 @@ def from_topic(made: Installation) -> Told:
     for data in read_from_beginning(kafka, catalogue.MODULE_EVENTS):
         record, one = codec.decode(data)
         if record == EVENT:
-            told["event", *_identity(one)] = (one["received_at"] // 1000,)
+            told["event", *_identity(one)] = ()
         elif record == SESSION:
             told["session", one["concentrator_id"], one["packet_id"]] = _session(one)
         elif versions.get(one["module_id"], 0) < one["version"]:

@@ -251,7 +251,7 @@ class PointReadings:
         judged = self._judge(hour)
         if judged == SUSPECT and decision is not None:
             released = self._released(hour, decision)
-            if released is not None:
+            if released is not None and released <= 10**15:
                 return released, "VALID"
         return judged
 

@@ -72,16 +72,13 @@ class Session:
 
 @dataclass
 class Telemetry:
-    """All of it; ``heard_modules`` tells (last receipt, concentrator), of equal receipts the greatest id;
-    ``first_received`` when each event was received first.
-    """
+    """All of it; ``heard_modules`` tells (last receipt, concentrator), of equal receipts the greatest id."""
 
     events: dict[str, set[Event]] = field(default_factory=lambda: defaultdict(set))
     states: dict[str, list[State]] = field(default_factory=lambda: defaultdict(list))
     sessions: dict[str, list[Session]] = field(default_factory=lambda: defaultdict(list))
     heard_modules: dict[str, tuple[int, str]] = field(default_factory=dict)
     findings: set[Finding] = field(default_factory=set)
-    first_received: dict[Event, int] = field(default_factory=dict)
 
 
 def listen(packets: Iterable[Mapping[str, Any]], settings: Settings) -> Telemetry:
@@ -97,10 +94,7 @@ def listen(packets: Iterable[Mapping[str, Any]], settings: Settings) -> Telemetr
             if rule := refuse_event(event, now, settings):
                 _refuse(telemetry, rule, event, event["occurred_at"])
             else:
-                heard_event = _event(event)
-                telemetry.events[event["module_id"]].add(heard_event)
-                first = telemetry.first_received.get(heard_event, now)
-                telemetry.first_received[heard_event] = min(first, now)
+                telemetry.events[event["module_id"]].add(_event(event))
         for state in packet["module_states"]:
             if rule := refuse_state(state, now, settings):
                 _refuse(telemetry, rule, state, state["observed_at"])

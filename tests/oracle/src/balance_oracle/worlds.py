@@ -60,6 +60,10 @@ class World:
         assets = (*fleet.usage_points, *fleet.balance_groups, *fleet.modules, *fleet.concentrators)
         return [*assets, *self.edits, *self.packets]
 
+    def as_delivered(self, messages: Sequence[Described]) -> World:
+        """The same world, of the packets that were really sent: split, contradicting, twice."""
+        return replace(self, packets=tuple(one for one in messages if "packet_id" in one))
+
 
 def make_world(
     random: Random,
