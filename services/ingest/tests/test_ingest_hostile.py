@@ -7,18 +7,25 @@ from datetime import UTC, datetime
 from time import process_time
 from typing import Any
 
+import numpy as np
 import pytest
 from balance_ingest.adapters import wire
 from balance_ingest.adapters.device_json import record_of
+from balance_ingest.domain.channel_days import by_channel
 from balance_ingest.domain.cutting import harvest
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days
-from balance_ingest.domain.packets import ARCHIVED_RANK, Archive, Packet
-from balance_ingest.domain.screening import Limits
+from balance_ingest.domain.edits import Edit
+from balance_ingest.domain.history import FOREVER, Fitting, Meter, UsagePoint
+from balance_ingest.domain.packets import ARCHIVED_RANK, Archive, Packet, Registers
+from balance_ingest.domain.readings import Computed, compute
+from balance_ingest.domain.screening import MAX_VALUES, Limits
 from balance_kernel.calendar import Calendar
+from balance_kernel.quantity import Quality, Resource
 
 DAYS = Days(Calendar("Europe/Chisinau", 0))
 DAY = DAYS.day_of(int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()))
 PATIENCE_S = 4.0
+VALID, SUSPECT = Quality.VALID.code, Quality.SUSPECT.code
 
 
 def archive(**given: Any) -> Archive:
@@ -52,3 +59,46 @@ def test_gaps_are_found_beside_any_number_of_missing_positions(field: str) -> No
     (read,) = record_of(json.loads(json.dumps(document | {field: [run]})), wire.PACKET)[field]
     assert process_time() - begun < PATIENCE_S
     assert sorted(read["missing"]) == list(range(2 * many))
+
+
+def fitted(weight: int, q_max: int) -> UsagePoint:
+    """A usage point whose SUSPECT hours are all confirmed."""
+    meter = Meter(DAY - DAY_S, FOREVER, weight, 15, q_max, None, None)
+    confirmed = Edit("E-1", 1, True, "UP-1", DAY, DAY + 2 * DAY_S, 1, None, "UNSPECIFIED", "R", "o")
+    fitting = Fitting(7, "R-1", 1, DAY - DAY_S, FOREVER)
+    return UsagePoint(1, "UP-1", Resource.WATER, (meter,), (fitting,), decisions=(confirmed,))
+
+
+def read(point: UsagePoint, *readings: tuple[int, int]) -> Computed:
+    """Two days of it, from registers at seconds after the first day's start."""
+    lists = [
+        Registers("R-1", 1, DAY, *zip(*readings[first : first + MAX_VALUES], strict=True))
+        for first in range(0, len(readings), MAX_VALUES)
+    ]
+    told = Packet("P-1", "J-1", 1, DAY + 3 * DAY_S, registers=lists)
+    points = harvest([told], DAYS, Limits()).points.keyed(np.array([7]))
+    return compute(point, DAYS.between(DAY, DAY + 2 * DAY_S), by_channel([], points), DAYS, 0)
+
+
+@pytest.mark.parametrize(
+    ("most", "quality", "value"),
+    [(24 * 10**6, VALID, 10**15), (24 * 10**6 + 24, SUSPECT, None), (10**15, SUSPECT, None)],
+)
+def test_no_hour_is_confirmed_that_no_message_could_hold(most: int, quality: int, value: int | None) -> None:
+    day, _ = read(fitted(10**9, 0), (0, 0), (DAY_S, most), (2 * DAY_S, most)).readings
+    assert {*day.qualities} == {quality}
+    assert {*day.values} == {value}
+
+
+def test_many_impossible_seconds_make_no_possible_hour() -> None:
+    seconds = [(second, 9 * 10**8 * second) for second in range(HOUR_S + 1)]
+    day, *_ = read(fitted(10**9, 0), *seconds, (2 * DAY_S, 9 * 10**8 * HOUR_S)).readings
+    assert day.qualities[0] == SUSPECT
+
+
+def test_registers_of_every_other_second_are_read_in_their_time() -> None:
+    counted = [(second, second) for second in range(0, 2 * DAY_S + 1, 2)]
+    begun = process_time()
+    days = read(fitted(10, 10**9), *counted).readings
+    assert process_time() - begun < PATIENCE_S
+    assert days[0].values == [HOUR_S * 10] * 24

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,13 +13,14 @@ from balance_ingest.domain.sheet import ESTIMATED, MISSING, VALID, Sheet
 from balance_ingest.domain.steps import Step
 
 ESTIMATED_FROM_S = 2 * HOUR_S
-_SAFE = 2**62
+MOST = 10**15
+"""No hour is confirmed with more base units than this; what is above it is shown as little more."""
 
 
 def fill_hours(sheet: Sheet, steps: Sequence[Step], day: int, hours: slice, mine: Bools) -> None:
     """Write values and qualities of `mine` among a day's hours from the steps that overlap them."""
     start, end = day, day + (hours.stop - hours.start) * HOUR_S
-    touching = [s for s in steps if s.used and s.start < end and start < s.end]
+    touching = _touching(steps, start, end)
     suspect = np.zeros(len(mine), bool)
     for step in touching:
         if step.quarantined:
@@ -36,38 +38,43 @@ def offered_hours(steps: Sequence[Step], day: int, hours: int) -> tuple[Ints, Bo
     """Values of a day's hours without the quarantine of steps that may be confirmed, and where there is
     one.
     """
-    end = day + hours * HOUR_S
-    touching = [s for s in steps if s.used and s.start < end and day < s.end]
+    touching = _touching(steps, day, day + hours * HOUR_S)
     values, covered, _ = _amounts([s for s in touching if not s.quarantined or s.confirmable], day, hours)
     blocked = np.zeros(hours, bool)
     for step in touching:
         if step.quarantined and not step.confirmable:
-            first, after = max(step.start, day) - day, min(step.end, end) - day
+            first, after = max(step.start - day, 0), min(step.end - day, hours * HOUR_S)
             blocked[first // HOUR_S : -(-after // HOUR_S)] = True
     return values, (covered == HOUR_S) & ~blocked
 
 
+def _touching(steps: Sequence[Step], start: int, end: int) -> Sequence[Step]:
+    """Those of successive steps that overlap [start, end) and are used."""
+    first = bisect_right(steps, start, key=lambda step: step.end)
+    after = bisect_left(steps, end, lo=first, key=lambda step: step.start)
+    return [step for step in steps[first:after] if step.used]
+
+
 def _amounts(steps: Sequence[Step], start: int, hours: int) -> tuple[Ints, Ints, Ints]:
     """By hour of a day: consumption in base units, seconds covered, whether a long step takes part."""
-    value, covered = np.zeros(hours, np.int64), np.zeros(hours, np.int64)
-    estimated = np.zeros(hours, np.int64)
+    value, covered, estimated = [0] * hours, [0] * hours, [0] * hours
     for step in steps:
         first, last = max(step.start, start), min(step.end, start + hours * HOUR_S)
         begin, after = (first - start) // HOUR_S, -((start - last) // HOUR_S)
-        edges = start + HOUR_S * np.arange(begin, after + 1, dtype=np.int64)
-        edges[0], edges[-1] = first, last
-        value[begin:after] += np.diff(_consumed_until(step, edges)).astype(np.int64)
-        covered[begin:after] += np.diff(edges)
-        estimated[begin:after] |= step.end - step.start > ESTIMATED_FROM_S
-    return value, covered, estimated
+        edges = [first, *range(start + HOUR_S * (begin + 1), start + HOUR_S * after, HOUR_S), last]
+        until = [_consumed_until(step, edge) for edge in edges]
+        long = step.end - step.start > ESTIMATED_FROM_S
+        for position in range(begin, after):
+            inside = position - begin
+            value[position] += until[inside + 1] - until[inside]
+            covered[position] += edges[inside + 1] - edges[inside]
+            estimated[position] |= long
+    # Exact until here, whatever the registers and the weight.
+    shown = [min(one, MOST + 1) for one in value]
+    return np.array(shown, np.int64), np.array(covered, np.int64), np.array(estimated, np.int64)
 
 
-def _consumed_until(step: Step, instants: Ints) -> Ints:
-    """round(consumption · (t − start) / length) at each instant, half up and exact however large the
-    numbers.
-    """
+def _consumed_until(step: Step, instant: int) -> int:
+    """round(consumption · (t − start) / length) at an instant, half up."""
     length = step.end - step.start
-    if step.consumption * length * 2 + length < _SAFE:
-        return (2 * step.consumption * (instants - step.start) + length) // (2 * length)
-    exact = [(2 * step.consumption * (t - step.start) + length) // (2 * length) for t in instants.tolist()]
-    return np.array(exact, np.int64)
+    return (2 * step.consumption * (instant - step.start) + length) // (2 * length)

@@ -9,6 +9,7 @@ import numpy as np
 from balance_ingest.domain.days import Ints
 from balance_ingest.domain.edits import LARGEST, SMALLEST, Edit, decided_spans, is_decided
 from balance_ingest.domain.findings import Finding
+from balance_ingest.domain.from_steps import MOST
 from balance_ingest.domain.join import Bools
 from balance_ingest.domain.sheet import EDITED, SUSPECT, VALID, Offers, Sheet
 
@@ -41,7 +42,8 @@ def _offered(offers: Offers, edit: Edit) -> tuple[Ints, Bools]:
     """What a confirmation makes of each hour, and where it makes anything."""
     chosen = edit.of_conflict in (SMALLEST, LARGEST)
     values = offers.high if edit.of_conflict == LARGEST else offers.low
-    return values, offers.there & (chosen | ~offers.differ) & (offers.mean | (values >= 0))
+    possible = (offers.mean | (values >= 0)) & (values <= MOST)
+    return values, offers.there & (chosen | ~offers.differ) & possible
 
 
 def undecided(found: Iterable[Finding], decisions: Sequence[Edit]) -> Sequence[Finding]:
