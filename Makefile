@@ -60,7 +60,7 @@ fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES
 
 generate: setup ## pages and AsyncAPI from the catalogue, pages of the tables
 	$(BIN)/python -m balance_schemas generate
-	$(BIN)/python -m balance_ingest.adapters.kinds > docs/sensor-kinds.md
+	$(BIN)/python -m balance_ingest.adapters.sensor_table > docs/sensor-kinds.md
 	$(BIN)/python -m balance_ingest.adapters.battery_table > docs/batteries.md
 
 locks: setup ## requirements/*.txt anew after a change of requirements/*.in

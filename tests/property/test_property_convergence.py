@@ -30,12 +30,12 @@ from balance_imbalance.entrypoints import kafka as imbalance_kafka
 from balance_ingest import handlers as ingest
 from balance_ingest.adapters.battery_table import life_table
 from balance_ingest.adapters.delivery import PostgresDelivery
-from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.adapters.sensor_table import kind_table
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import Days
 from balance_ingest.domain.delivery import DeliveryLimits
@@ -85,7 +85,7 @@ class Services:
         self.rules, self.imbalance_rules = ingest.Rules(days), ImbalanceRules()
         self.store = PostgresStore(self.ingest_pool, days, None)
         self.register = PostgresRegister(self.ingest_pool, days, None)
-        self.register.keep_kinds(read_file())
+        self.register.keep_kinds(kind_table())
         self.plans = PostgresPlans(self.ingest_pool, days, None, life_table())
         self.decisions = PostgresDecisions(self.ingest_pool, days, None)
         self.groups = PostgresGroupDayStore(self.imbalance_pool, self.calendar, self.imbalance_rules, None)

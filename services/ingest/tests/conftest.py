@@ -19,12 +19,12 @@ from balance_chassis.testing import Installation
 from balance_ingest.adapters import wire, wire_described
 from balance_ingest.adapters.battery_table import life_table
 from balance_ingest.adapters.delivery import PostgresDelivery
-from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.plans import PostgresPlans
 from balance_ingest.adapters.postgres import PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.adapters.sensor_table import kind_table
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.adapters.work import Pool
 from balance_ingest.domain.days import Days
@@ -207,7 +207,7 @@ def database(installation: Installation) -> Iterator[House]:
     pool: Pool = make_pool(settings.postgres, "test")
     with pool:
         days = Days(Calendar("Europe/Chisinau", 0))
-        PostgresRegister(pool, days, None).keep_kinds(read_file())
+        PostgresRegister(pool, days, None).keep_kinds(kind_table())
         yield House(pool, days)
 
 

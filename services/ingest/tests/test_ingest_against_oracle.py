@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from balance_chassis.errors import BadRecord
 from balance_ingest.adapters import wire, wire_described
-from balance_ingest.adapters.kinds import read_file
+from balance_ingest.adapters.sensor_table import kind_table
 from balance_ingest.domain.channel_days import by_channel
 from balance_ingest.domain.circumstances import Circumstances
 from balance_ingest.domain.clocks import clock_days
@@ -65,7 +65,7 @@ class Scratch:
             key: number for number, key in enumerate(dict.fromkeys([*self.found.channels, *fitted]))
         }
         self.evidence = by_channel(self.found.blocks, self.found.points)
-        self.kinds = {kind.code: kind for kind in read_file()}
+        self.kinds = {kind.code: kind for kind in kind_table()}
         heard = [day for one in self.evidence.values() for day in (*one.days, *one.instants)]
         first, last = world.place.day_starts[0], world.place.end_ms // 1000
         self.span = self.days.between(min([first, *heard]) - 40 * DAY_S, max([last, *heard]) + 50 * DAY_S)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from balance_ingest.adapters import kinds
+from balance_ingest.adapters import sensor_table
 from balance_ingest.domain.channel_days import by_channel
 from balance_ingest.domain.cutting import Harvest, harvest
 from balance_ingest.domain.days import HOUR_S, Days
@@ -24,7 +24,7 @@ from balance_kernel.quantity import Quality, Resource, Unit
 DAYS = Days(Calendar("Europe/Chisinau", 0))
 DAY = DAYS.day_of(int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()))
 VALID, SUSPECT, MISSING = Quality.VALID.code, Quality.SUSPECT.code, Quality.MISSING.code
-KINDS = {kind.code: kind for kind in kinds.read_file()}
+KINDS = {kind.code: kind for kind in sensor_table.kind_table()}
 PAGE = Path(__file__).parents[3] / "docs" / "sensor-kinds.md"
 WARM = [21_000] * 24
 
@@ -199,7 +199,7 @@ def test_the_table_holds_the_kinds_of_the_logger_with_the_figures_of_its_sheet()
 
 
 def test_the_page_is_what_the_table_makes_of_it() -> None:
-    assert PAGE.read_text("utf-8") == kinds.page(KINDS.values()), "run: make generate"
+    assert PAGE.read_text("utf-8") == sensor_table.page(KINDS.values()), "run: make generate"
 
 
 @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ def test_the_page_is_what_the_table_makes_of_it() -> None:
 def test_a_row_that_cannot_be_is_refused_in_words(row: str) -> None:
     head = "code,name,quantity,unit,least,greatest,accuracy,lower_limit,upper_limit,experimental,source"
     with pytest.raises(ValueError, match="sensor kind"):
-        list(kinds.parse([head, row]))
+        list(sensor_table.parse([head, row]))
     with pytest.raises(ValueError, match="once"):
-        list(kinds.parse([head, *["X,n,q,u,0,1,a,,,no,s"] * 2]))
+        list(sensor_table.parse([head, *["X,n,q,u,0,1,a,,,no,s"] * 2]))
 
 
 def sensor(version: int = 1, kind: str | None = "02", **given: Any) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from balance_ingest.adapters.battery_table import life_table
 from balance_ingest.adapters.delivery import PostgresDelivery
 from balance_ingest.adapters.devices import PACKETS_FILTER
 from balance_ingest.adapters.edge_counters import PostgresNumbering
-from balance_ingest.adapters.kinds import read_file
 from balance_ingest.adapters.mqtt import Connection, connected
 from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.plans import PostgresPlans
@@ -30,6 +29,7 @@ from balance_ingest.adapters.postgres import PostgresStore
 from balance_ingest.adapters.publishing import Renderer
 from balance_ingest.adapters.reading_edits import PostgresDecisions
 from balance_ingest.adapters.register import PostgresRegister, PostgresSilence
+from balance_ingest.adapters.sensor_table import kind_table
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.adapters.work import Now, Pool
 from balance_ingest.domain.days import Days
@@ -52,7 +52,7 @@ def migrate(settings: IngestSettings) -> Sequence[str]:
     installation = settings.installation
     applied = migrate_schema(installation.postgres.dsn, SCHEMA, "balance_ingest", installation.calendar)
     with make_pool(installation.postgres, SERVICE) as pool:
-        PostgresRegister(pool, Days(installation.calendar), _clock(settings)).keep_kinds(read_file())
+        PostgresRegister(pool, Days(installation.calendar), _clock(settings)).keep_kinds(kind_table())
     return applied
 
 

@@ -15,7 +15,7 @@ from balance_ingest.adapters.histories import from_row_usage_point, to_row_fitti
 from balance_ingest.adapters.postgres import number_channels
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.reading_edits import decided_days, standing_spans
-from balance_ingest.adapters.sensor_table import replace_kinds, settle_kinds
+from balance_ingest.adapters.sensor_kinds import replace_kinds, settle_kinds
 from balance_ingest.adapters.telemetry import events_of_faults
 from balance_ingest.adapters.work import Now, Pool, clock_of, mark_days
 from balance_ingest.domain.cutting import ChannelKey

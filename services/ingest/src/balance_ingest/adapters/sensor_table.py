@@ -1,55 +1,83 @@
-"""`ingest.sensor_kinds`, and usage points whose kind it does not have (docs/domain.md §3.14)."""
+"""The table of sensor kinds that comes with the service, and the page made of it (docs/domain.md §3.14)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
-from typing import Any
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from importlib.resources import files
 
-from psycopg import Connection
-from psycopg.types.json import Jsonb
+from balance_ingest.domain.sensor_kinds import SensorKind
 
-from balance_ingest.adapters.outcomes import Findings, name_findings
-from balance_ingest.adapters.queries import statement
-from balance_ingest.domain.history import UsagePoint
-from balance_ingest.domain.sensor_kinds import SensorKind, kind_of
-from balance_ingest.domain.sensors import unknown_sensor_kind
+_HEAD = """# Kinds of sensor
 
-Kinds = Mapping[str, SensorKind]
+The rows are in `services/ingest/src/balance_ingest/tables/sensor_kinds.csv`; this page is generated from
+them by `python -m balance_ingest.adapters.sensor_table > docs/sensor-kinds.md`. Values on the wire and in
+tables are thousandths of the unit. A mean outside the range is quarantined (`vee.out_of_range`, [domain.md
+§3.14](domain.md)); the limits are defaults of alarms. Kinds in development (†) are experimental: nothing
+should depend on one alone.
 
-
-def kinds(conn: Connection[Any]) -> Kinds:
-    """The table by code."""
-    rows = conn.execute(statement("sensor_kinds")).fetchall()
-    return {row["code"]: SensorKind(**row) for (row,) in rows}
+| code | sensor | quantity | unit | range | accuracy | alarm below | alarm above | source |
+|---|---|---|---|---|---|---|---|---|
+"""
 
 
-def replace_kinds(conn: Connection[Any], wanted: Sequence[SensorKind]) -> frozenset[str]:
-    """Make the table what is wanted; codes that judge readings otherwise than before."""
-    before, after = kinds(conn), {kind.code: kind for kind in wanted}
-    if before == after:
-        return frozenset()
-    conn.execute(statement("forget_sensor_kinds"))
-    conn.execute(statement("keep_sensor_kinds"), {"kinds": Jsonb([asdict(kind) for kind in wanted])})
-    codes = before.keys() | after.keys()
-    return frozenset(code for code in codes if _range(before, code) != _range(after, code))
+def kind_table() -> Sequence[SensorKind]:
+    """The kinds of the package's file, in its order. Raises ValueError with the row that cannot be."""
+    text = (files("balance_ingest") / "tables" / "sensor_kinds.csv").read_text("utf-8")
+    return list(parse(text.splitlines()))
 
 
-def _range(table: Kinds, code: str) -> tuple[int, int] | None:
-    kind = table.get(code)
-    return (kind.least, kind.greatest) if kind else None
+def parse(lines: Iterable[str]) -> Iterator[SensorKind]:
+    """Kinds of the lines of such a file. Raises ValueError."""
+    seen: set[str] = set()
+    for row in csv.DictReader(lines, strict=True):
+        try:
+            kind = _kind(row)
+        except (KeyError, ArithmeticError, TypeError) as error:
+            raise ValueError(f"sensor kind {row}: expected numbers and yes or no, found {error!r}") from error
+        if kind.least >= kind.greatest or kind.code in seen:
+            raise ValueError(f"sensor kind {kind.code}: expected once, with a range; found {row}")
+        seen.add(kind.code)
+        yield kind
 
 
-def settle_kinds(conn: Connection[Any], points: Iterable[UsagePoint]) -> None:
-    """Raise or withdraw `vee.unknown_sensor_kind` of usage points as they now are."""
-    by_name = {point.name: point for point in points}
-    table = kinds(conn)
-    known = (
-        replace(point, kind=table.get(kind_of(point.resource, point.sensor_kind) or ""))
-        for point in by_name.values()
+def _kind(row: dict[str, str]) -> SensorKind:
+    return SensorKind(
+        code=row["code"],
+        name=row["name"],
+        quantity=row["quantity"],
+        unit=row["unit"],
+        least=_thousandths(row["least"]),
+        greatest=_thousandths(row["greatest"]),
+        accuracy=row["accuracy"],
+        lower_limit=_thousandths(row["lower_limit"]) if row["lower_limit"] else None,
+        upper_limit=_thousandths(row["upper_limit"]) if row["upper_limit"] else None,
+        experimental={"yes": True, "no": False}[row["experimental"]],
+        source=row["source"],
     )
-    found = [finding for point in known if (finding := unknown_sensor_kind(point))]
-    stored = conn.execute(statement("findings_of_kinds"), {"names": list(by_name)}).fetchall()
-    findings = Findings()
-    findings.settle(found, [finding_id for (finding_id,) in stored])
-    name_findings(conn, findings.write(conn))
+
+
+def _thousandths(text: str) -> int:
+    return int(Decimal(text) * 1000)
+
+
+def page(kinds: Iterable[SensorKind]) -> str:
+    """The page docs/sensor-kinds.md."""
+    return _HEAD + "".join(f"| {' | '.join(_cells(kind))} |\n" for kind in kinds)
+
+
+def _cells(kind: SensorKind) -> Iterator[str]:
+    yield from (f"`{kind.code}`", kind.name + (" †" if kind.experimental else ""), kind.quantity, kind.unit)
+    yield f"{_number(kind.least)} … {_number(kind.greatest)}"
+    yield kind.accuracy
+    yield from ("" if limit is None else _number(limit) for limit in (kind.lower_limit, kind.upper_limit))
+    yield kind.source
+
+
+def _number(thousandths: int) -> str:
+    return f"{Decimal(thousandths) / 1000:,f}".replace("-", "−")
+
+
+if __name__ == "__main__":
+    print(page(kind_table()), end="")
