@@ -1,4 +1,4 @@
-"""One function per message: (messages, ports) → outcome. Also the two steps of the worker."""
+"""One function per message: (messages, ports) → outcome. Also the steps of the worker."""
 
 from __future__ import annotations
 
@@ -78,6 +78,11 @@ def handle_plans(described: Sequence[DescribedModule | DescribedConcentrator], p
     return plans.describe(modules, concentrators) if described else 0
 
 
+def handle_reading_edits(edits: Sequence[Edit], decisions: Decisions) -> int:
+    """Let decisions count, in any order; gives how many days were marked to be computed again."""
+    return decisions.decide(edits) if edits else 0
+
+
 def _newest(described: Sequence[Described]) -> Sequence[Described]:
     """Of each name the one of the greatest version, the first of equal ones."""
     newest: dict[str, Described] = {}
@@ -102,14 +107,9 @@ class Delivering:
         return 0
 
 
-def handle_reading_edits(edits: Sequence[Edit], decisions: Decisions) -> int:
-    """Let decisions count, in any order; gives how many days were marked to be computed again."""
-    return decisions.decide(edits) if edits else 0
-
-
 @dataclass(frozen=True)
 class Recomputing:
-    """The worker's step: marked days, newest first."""
+    """The worker's step that computes marked days, newest first."""
 
     store: Store
     rules: Rules
@@ -127,8 +127,8 @@ class Recomputing:
 
 @dataclass(frozen=True)
 class Sweep:
-    """The worker's other step: days fall due as the clock passes their end and grace (docs/domain.md
-    §3.8).
+    """The worker's step that lets days fall due as the clock passes their end, grace and allowance
+    (docs/domain.md §3.17).
     """
 
     silence: Silence
