@@ -146,3 +146,16 @@ def test_a_concentrator_whose_clock_is_off_is_found_day_by_day() -> None:
     within = packet(1, DAY_1 + 5 * HOUR_MS, clock_ahead_s=60)
     ahead = packet(2, DAY_1 + 25 * HOUR_MS, clock_ahead_s=61)
     assert found([within, ahead], DAY_1 + 26 * HOUR_MS) == {("delivery.clock", "J-1", 24)}
+
+
+def test_more_is_expected_of_who_last_said_so_and_of_who_is_silent() -> None:
+    def expected(*packets: dict[str, Any], days: int = 1) -> frozenset[str]:
+        told = compute(list(packets), [FLAT], [], zone="UTC", clock=DAY_1 + days * DAY_MS)
+        return told.backlog_expected
+
+    some = packet(1, DAY_1 + HOUR_MS, session=session(backlog_packets=3))
+    says_nothing = packet(2, DAY_1 + 2 * HOUR_MS, session=session())
+    none_left = packet(3, DAY_1 + 3 * HOUR_MS, session=session(backlog_packets=0))
+    assert expected(some, says_nothing) == {"J-1"}
+    assert expected(some, says_nothing, none_left) == set()
+    assert expected(some, says_nothing, none_left, days=4) == {"J-1"}

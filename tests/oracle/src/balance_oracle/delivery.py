@@ -54,12 +54,12 @@ class Delivery:
         return at | set(self._clocks())
 
     def backlog_expected(self) -> set[str]:
-        """Concentrators that are silent, or whose last session said that packets are left."""
-        told = {
-            name
-            for name, sessions in self._telemetry.sessions.items()
-            if max(sessions, key=_recency).backlog_packets
-        }
+        """Concentrators that are silent, or that said last that packets are left."""
+        told = set[str]()
+        for name, sessions in self._telemetry.sessions.items():
+            said = [one for one in sessions if one.backlog_packets is not None]
+            if said and max(said, key=_recency).backlog_packets:
+                told.add(name)
         return told | {name for name in self._concentrators() if self._is_silent(name)}
 
     def _concentrators(self) -> set[str]:
