@@ -12,7 +12,7 @@ from psycopg import Connection
 
 from balance_ingest.adapters.outcomes import Findings, name_findings
 from balance_ingest.adapters.plans import PostgresPlans
-from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.queries import rows_of, statement
 from balance_ingest.adapters.work import Now, Pool
 from balance_ingest.domain.days import DAY_S, Days
 from balance_ingest.domain.delivery import (
@@ -83,23 +83,23 @@ class PostgresDelivery:
 
     def _found(self, conn: Connection[Any], clock: int) -> Iterator[Finding]:
         limits = self._limits
-        rows = _rows(conn, "delivery_concentrators", now=clock)
+        rows = rows_of(conn, "delivery_concentrators", now=clock)
         silent = silent_concentrators((Concentrator(*row) for row in rows), clock, limits)
-        told = _rows(conn, "last_said", concentrators=list(silent)) if silent else []
+        told = rows_of(conn, "last_said", concentrators=list(silent)) if silent else []
         said = {name: Said(power, signal) for name, power, signal in told}
-        quiet = _rows(conn, "quiet_modules", now=clock, before=clock - DAY_S - limits.silence_s)
+        quiet = rows_of(conn, "quiet_modules", now=clock, before=clock - DAY_S - limits.silence_s)
         yield from find_silence(silent, said, (Module(*row) for row in quiet), clock, limits)
         soon = {"now": clock, "soon": clock + limits.battery_soon_s, "least_mv": limits.least_battery_mv}
-        batteries = (Battery(*row) for row in _rows(conn, "batteries_in_question", **soon))
+        batteries = (Battery(*row) for row in rows_of(conn, "batteries_in_question", **soon))
         yield from find_batteries(batteries, clock, limits)
-        clocks = _rows(conn, "wrong_clocks")
+        clocks = rows_of(conn, "wrong_clocks")
         if clocks:
             names, received, offsets = zip(*clocks, strict=True)
             yield from find_wrong_clocks(names, received, offsets, self._days)
 
     def _settle(self, conn: Connection[Any], found: list[Finding]) -> int:
         """Open what is new or says something else now, withdraw what is found no more."""
-        stands = {id_: tuple(told) for id_, *told in _rows(conn, "open_delivery_findings")}
+        stands = {id_: tuple(told) for id_, *told in rows_of(conn, "open_delivery_findings")}
         ids = [finding.finding_id for finding in found]
         changed = [
             finding
@@ -123,9 +123,3 @@ class PostgresDelivery:
         if days:
             ends = [self._days.end_of(day) for day in days]
             conn.execute(statement("keep_metering_days"), {"starts": days, "ends": ends})
-
-
-def _rows(conn: Connection[Any], name: str, **values: Any) -> list[Any]:
-    with conn.cursor(binary=True) as cur:
-        cur.execute(statement(name), values)
-        return cur.fetchall()

@@ -12,7 +12,7 @@ from psycopg import Connection
 from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.histories import from_row_usage_point
 from balance_ingest.adapters.outcomes import Findings, name_findings
-from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.queries import rows_of, statement
 from balance_ingest.adapters.work import Pool
 from balance_ingest.domain.days import Days, as_datetime
 from balance_ingest.domain.findings import UNUSUAL, Finding
@@ -57,7 +57,7 @@ class PostgresUnusual:
         return sum(len(days) for days in changed.values())
 
     def _judge_all(self, conn: Connection[Any], changed: Mapping[int, set[int]]) -> None:
-        rows = _rows(conn, "usage_points_by_key", points=Numbers(changed))
+        rows = rows_of(conn, "usage_points_by_key", points=Numbers(changed))
         points = {point.key: point for point in (from_row_usage_point(row, self._table) for row in rows)}
         wanted = self._reached(conn, points, changed)
         found: dict[int, list[Finding]] = defaultdict(list)
@@ -85,12 +85,12 @@ class PostgresUnusual:
         for first, keys in by_first.items():
             last = {key: max(changed[key]) for key in keys}
             later = self._between(first, self._days.shift(max(last.values()), self._table.reach_days), newest)
-            for key, day in _rows(conn, "later_reading_days", days=later, points=Numbers(keys)):
+            for key, day in rows_of(conn, "later_reading_days", days=later, points=Numbers(keys)):
                 wanted[key].add(day)
             far = self._between(first, self._days.shift(max(last.values()), SPIKE_DAYS), newest)
             flows = [meter.q_max for key in keys for meter in points[key].meters]
             flow = int(self._table.least_share * min(flows, default=0))
-            for key, day in _rows(conn, "later_spikes", days=far, points=Numbers(keys), flow=flow):
+            for key, day in rows_of(conn, "later_spikes", days=far, points=Numbers(keys), flow=flow):
                 wanted[key].add(day)
         return wanted
 
@@ -103,15 +103,16 @@ class PostgresUnusual:
         """Those of some usage points whose day may be unusual."""
         numbers = Numbers([point.key for point in points])
         rows = {
-            k: DayHours.of(*r) for k, *r in _rows(conn, "hours_of_day", day=as_datetime(day), points=numbers)
+            k: DayHours.of(*r)
+            for k, *r in rows_of(conn, "hours_of_day", day=as_datetime(day), points=numbers)
         }
         shown = [point for point in points if point.key in rows and point.meters]
         if not shown:
             return []
         eve = as_datetime(self._days.shift(day, -1))
-        before = dict(_rows(conn, "last_hours_of_day", day=eve, points=numbers))
+        before = dict(rows_of(conn, "last_hours_of_day", day=eve, points=numbers))
         month = [as_datetime(self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1)]
-        usual = {k: most for k, _, most in _rows(conn, "usual_of_days", days=month, points=numbers)}
+        usual = {k: most for k, _, most in rows_of(conn, "usual_of_days", days=month, points=numbers)}
         keys = [point.key for point in shown]
         worth = worth_judging(
             Shown(
@@ -134,7 +135,7 @@ class PostgresUnusual:
         found: Mapping[int, Sequence[Finding]],
     ) -> None:
         gone: dict[int, list[str]] = defaultdict(list)
-        open_ = _rows(conn, "open_unusual", points=Numbers(wanted), rules=list(UNUSUAL))
+        open_ = rows_of(conn, "open_unusual", points=Numbers(wanted), rules=list(UNUSUAL))
         for key, finding_id, _, _, end in open_:
             if self._days.day_of(end - 1) in wanted[key]:
                 gone[key].append(finding_id)
@@ -159,7 +160,7 @@ class _Reader:
             span = [self._days.shift(day, -back) for back in range(_AHEAD_DAYS)]
             wanted = [one for one in span if one not in self._known]
             instants = [as_datetime(one) for one in wanted]
-            for at, *row in _rows(self._conn, "hours_of_days", days=instants, point=self._point):
+            for at, *row in rows_of(self._conn, "hours_of_days", days=instants, point=self._point):
                 self._read[at] = DayHours.of(*row)
             self._known.update(wanted)
         return self._read.get(day)
@@ -169,9 +170,3 @@ class _Reader:
         greatest = [one.greatest for one in hours if one is not None]
         whole = [one for one in greatest if one is not None]
         return Usual(len(whole), max(whole, default=0))
-
-
-def _rows(conn: Connection[Any], name: str, **values: Any) -> Sequence[Any]:
-    with conn.cursor(binary=True) as cur:
-        cur.execute(statement(name), values, prepare=True)
-        return cur.fetchall()

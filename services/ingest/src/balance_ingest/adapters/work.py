@@ -28,7 +28,7 @@ from balance_ingest.adapters.outcomes import (
     name_readings,
     note_changes,
 )
-from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.queries import rows_of, statement
 from balance_ingest.domain.circumstances import ORDINARY, Circumstances
 from balance_ingest.domain.cutting import ChannelKey
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days, Ints, as_datetime
@@ -361,9 +361,7 @@ class PostgresWork:
             self._conn.execute(statement("keep_heard"), values, prepare=True)
 
     def _rows(self, name: str, **values: Any) -> Sequence[Any]:
-        with self._conn.cursor(binary=True) as cur:
-            cur.execute(statement(name), values, prepare=True)
-            return cur.fetchall()
+        return rows_of(self._conn, name, **values)
 
     def _row(self, query: Any, **values: Any) -> Any:
         return self._conn.execute(query, values).fetchone()
