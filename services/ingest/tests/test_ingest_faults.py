@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days
-from balance_ingest.domain.faults import Fault, faults_of
+from balance_ingest.domain.faults import FAULT_KINDS, Fault, faults_of
 from balance_ingest.domain.history import FOREVER
 from balance_ingest.domain.packets import ModuleEvent
 from balance_kernel.calendar import Calendar
@@ -269,3 +270,9 @@ def test_ten_thousand_faults_in_one_packet_are_borne(house: Any) -> None:
     house.work()
     assert [suspects(house, n) for n in range(3)] == [list(range(24)), list(range(10)), []]
     assert house.rows("SELECT count(*) FROM ingest.v_findings WHERE rule = 'vee.sensor_fault'") == [(10_000,)]
+
+
+@pytest.mark.parametrize("name", ["events_of_faults", "doubt_new_channels"])
+def test_statements_name_the_kinds_that_the_rule_knows(name: str) -> None:
+    # As literals: only so are they found by the index of these kinds.
+    assert f"kind IN {FAULT_KINDS}" in statement(name)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from balance_chassis.postgres import ensure_partitions
 from balance_ingest.adapters.parameters_file import read_parameters
+from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.unusual import PostgresUnusual
 from balance_ingest.domain.days import HOUR_S, Days, as_datetime
+from balance_ingest.domain.findings import UNUSUAL
 from balance_ingest.domain.history import FOREVER, Meter, UsagePoint
 from balance_ingest.domain.parameters import DEFAULTS, ParameterTable
 from balance_ingest.domain.unusual import DayHours, Judge, Past, Shown, Usual, worth_judging
@@ -272,3 +274,7 @@ def test_changes_wait_until_no_more_come(house: Any) -> None:
     with house.pool.connection() as conn:
         conn.execute("UPDATE ingest.reading_changes SET noted_at = now() - interval '6 s'")
     assert unusual.judge_changes() == 1
+
+
+def test_what_computing_settles_is_everything_but_the_unusual() -> None:
+    assert f"rule <> ALL (ARRAY{list(UNUSUAL)})" in statement("open_findings")
