@@ -18,6 +18,7 @@ from psycopg.types.json import Jsonb
 from balance_ingest.adapters.copying import Numbers, copy_columns
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.wire import to_json_element
+from balance_ingest.domain.days import EARLIEST, LATEST
 from balance_ingest.domain.findings import Finding
 from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.plain import PlainDays
@@ -31,10 +32,6 @@ _KEYS_AN_OUTBOX_ROW = 5000
 _SENSED = ("minima", "maxima", "sensor_kind")
 _READING = ("usage_point", "day_start", "resource", "values", "qualities", "greatest", *_SENSED)
 _READING_TYPES = ("int4", "int8", "int4", "int8[]", "int2[]", "int8", "int8[]", "int8[]", "text")
-EARLIEST, LATEST = -62_000_000_000, 250_000_000_000
-"""What a timestamptz certainly holds; instants of refused elements, and a concentrator's clock, may be any
-number.
-"""
 
 Pair = tuple[int, int]
 

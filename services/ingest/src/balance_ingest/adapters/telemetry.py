@@ -10,11 +10,11 @@ from balance_chassis.postgres import copy_binary
 from balance_schemas import catalogue
 from psycopg import Connection
 
-from balance_ingest.adapters.outcomes import EARLIEST, LATEST, name_keys
+from balance_ingest.adapters.outcomes import name_keys
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.clocks import AFTER_S, REACH_S, ClockDay, clock_days, is_odd, is_wrong
 from balance_ingest.domain.cutting import ChannelKey
-from balance_ingest.domain.days import Days
+from balance_ingest.domain.days import EARLIEST, LATEST, Days
 from balance_ingest.domain.faults import Fault, faults_of, is_of_fault
 from balance_ingest.domain.packets import ModuleEvent
 from balance_ingest.domain.telemetry import EventHeard, News, SessionHeard, StateHeard, Telemetry

@@ -17,6 +17,8 @@ _LAST = datetime(2103, 1, 1, tzinfo=UTC)
 Ints = NDArray[np.int64]
 Span = tuple[int, int]
 """[start, end) in seconds since 1970."""
+EARLIEST, LATEST = -62_000_000_000, 250_000_000_000
+"""What a date and a timestamptz certainly hold; what devices say may be any number."""
 
 
 class Days:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from balance_ingest.domain.days import EARLIEST, LATEST
+
 FUTURE_TIME = "vee.future_time"
 STALE_TIME = "vee.stale_time"
 ABSURD_VALUE = "vee.absurd_value"
@@ -77,7 +79,7 @@ class Finding:
 
 def instant_text(instant: int) -> str:
     """An instant for people: `2026-03-29 01:00 UTC`."""
-    if not -62_000_000_000 < instant < 250_000_000_000:
+    if not EARLIEST < instant < LATEST:
         return f"{instant} s after 1970"
     form = "%Y-%m-%d %H:%M" if instant % 60 == 0 else "%Y-%m-%d %H:%M:%S"
     return f"{datetime.fromtimestamp(instant, UTC):{form}} UTC"
