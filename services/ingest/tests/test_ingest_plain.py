@@ -67,9 +67,7 @@ def days(draw: st.DrawFn) -> tuple[Block, Block | None, Block | None]:
     return row(TODAY, step, told, start, end), yesterday, tomorrow
 
 
-@given(
-    days(), st.integers(0, 1), st.integers(-2, 2), st.integers(-2, 2), st.sampled_from(list(Resource)[1:])
-)
+@given(days(), st.integers(0, 1), st.integers(-2, 2), st.integers(-2, 2), st.sampled_from(list(Resource)[1:]))
 def test_a_plain_day_is_computed_as_the_rules_compute_it(
     told: tuple[Block, Block | None, Block | None], number: int, fitted: int, removed: int, resource: Resource
 ) -> None:
