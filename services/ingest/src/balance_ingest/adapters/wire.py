@@ -165,6 +165,7 @@ def _seconds(milliseconds: int | None) -> int | None:
 
 
 def check_id(field: str, text: str) -> None:
+    """Raises BadRecord for what is no id."""
     if not is_id(text):
         raise BadRecord(
             f"expected {field} of 1 to 64 characters, found {len(text)}: correct it where it is set"
@@ -258,6 +259,7 @@ def from_wire_reading_edit(value: Mapping[str, Any], calendar: Calendar) -> Edit
 
 
 def instant(field: str, milliseconds: int) -> int:
+    """Seconds since 1970 of an instant in the years 1900 to 2099; raises BadRecord for others."""
     check_range(field, milliseconds // 1000, _FITTED_FROM, _LATEST)
     return int(milliseconds // 1000)
 
@@ -267,6 +269,7 @@ def _end(field: str, milliseconds: int | None) -> int:
 
 
 def check_range(field: str, number: int, least: int, most: int) -> None:
+    """Raises BadRecord for a number that is not from the least to the most."""
     if not least <= number <= most:
         raise BadRecord(
             f"expected {field} from {least} to {most}, found {number}: correct it in the register"
