@@ -6,7 +6,8 @@ a day apart, and
 
 - *label*: it is of the rule that should find the fault;
 - *consequence*: it is of a rule that honestly follows from it (`CONSEQUENCES`), e.g. lost hours from silence;
-- *trap*: nothing is wrong, but what happened looks like it (`TRAPS`): a home where nobody was is at zero.
+- *trap*: nothing is wrong, but what happened looks like it (`TRAPS`): a home where nobody was is at zero. An
+  absence is part of what is usual for 28 days more.
 
 Any other finding is *false*.
 """
@@ -45,7 +46,9 @@ CONSEQUENCES: Mapping[str, frozenset[str]] = {
     "stuck": frozenset({"vee.above_usual"}),
 }
 TRAPS: Mapping[str, frozenset[str]] = {"vacant": frozenset({"vee.zero", "vee.above_usual"})}
-"""After an absence the home is heated up again."""
+"""After an absence the home is heated up again, and what is usual was learnt while nobody was there."""
+LEARNING_MS = 28 * DAY_MS
+"""So long an absence is part of what is usual."""
 TIMELESS = frozenset({"delivery.battery", "vee.future_time"})
 """About when the battery was fitted, or about days to come: their span says nothing of when it happened."""
 LABEL, CONSEQUENCE, TRAP, FALSE = "label", "consequence", "trap", "false"
@@ -129,7 +132,9 @@ class _About:
         """The same thing, at most a day apart."""
         if _scope(label) not in self._names(finding):
             return False
-        start, end = milliseconds(label["start"]) - DAY_MS, milliseconds(label["end"]) + DAY_MS
+        learnt = finding.rule == "vee.above_usual" and label["kind"] in TRAPS
+        start = milliseconds(label["start"]) - DAY_MS
+        end = milliseconds(label["end"]) + (LEARNING_MS if learnt else DAY_MS)
         return finding.rule in TIMELESS or (finding.start <= end and start <= finding.end)
 
     def circumstances(self, finding: Seen) -> str:

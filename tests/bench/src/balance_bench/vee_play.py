@@ -21,7 +21,7 @@ from balance_simulator.field.plan import FieldPlan
 from balance_simulator.field.stream import Field
 from numpy.typing import NDArray
 
-from balance_bench import vee_holes
+from balance_bench import machine, vee_holes
 from balance_bench.vee_holes import Label
 
 ONLY = ("ingest",)
@@ -75,6 +75,7 @@ class Outcome:
     """Epoch second at which the battery of a module ends, where a table tells."""
     packets: int
     seconds: float
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -149,6 +150,7 @@ def play(plan: FieldPlan, name: str = "bench_vee") -> Outcome:
             _forecasts(made),
             count,
             seconds,
+            machine.described(made.dsn),
         )
 
 

@@ -89,6 +89,13 @@ WHY: Mapping[tuple[str, str], str] = {
         "§3.7 and §3.11 make no hours of more than 28: only February is read, all other days are missing. "
         "A limit of the rule, not of the data"
     ),
+    ("delivery.unpaid_sim", "gsm_outage"): (
+        "a network outage of more than six days of a concentrator with mains and a good signal. From afar it "
+        "is an unpaid subscription; the finding says *probably*, and is withdrawn when it is heard again"
+    ),
+    ("vee.above_usual", "no fault"): (
+        "a home that once in months really used that much in an hour; the rule asks, and is a warning"
+    ),
 }
 """What is known about a kind of false or missed finding: by rule and part of its circumstances."""
 
