@@ -58,6 +58,7 @@ def test_only_the_faults_asked_for_and_the_truth_where_it_is_wanted(tmp_path: Pa
         (["--modules", "0"], "modules: expected a number from 1 to 67000, found 0"),
         (["--faults", "rust"], "expected all, none or kinds of radio_outage"),
         (["--modules", "10", "--groups", "9"], "expected at most 2, four modules a group"),
+        (["--from", "2200-01-01"], "from: expected a day of the years 2000 to 2098, found 2200-01-01"),
         (["--zone", "Mars/Olympus"], "zone: expected a zone such as Europe/Chisinau"),
     ],
 )
@@ -66,6 +67,22 @@ def test_a_field_that_cannot_be_is_refused(words: list[str], said: str, tmp_path
     assert result.exit_code == 1
     assert said in result.output
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", ["--out", "--truth"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_started(
+    option: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    result = CliRunner().invoke(app, ["simulate", option, str(tmp_path / "file")])
+    assert result.exit_code == 2
+    assert "expected a folder that can be written" in result.output
+
+
+def test_a_speed_without_live_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["simulate", "--out", str(tmp_path / "out"), "--speed", "20"])
+    assert result.exit_code == 2
+    assert "--speed is for --live" in result.output
 
 
 class _Sent(simulating._Sender):

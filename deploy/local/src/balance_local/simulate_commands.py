@@ -31,7 +31,9 @@ def simulate_command(
     live: Annotated[
         bool, typer.Option("--live/--fast", help="By the clock, or as fast as the broker takes it.")
     ] = False,
-    speed: Annotated[float, typer.Option(help="Live: seconds of the field a second.", min=0.001)] = 1.0,
+    speed: Annotated[
+        float | None, typer.Option(help="Live: seconds of the field a second.", min=0.001, show_default="1")
+    ] = None,
     truth: Annotated[Path | None, typer.Option(help="Folder for the truth.")] = None,
     name: Annotated[str, typer.Option(help="Installation.")] = NAME,
     zone: Annotated[str, typer.Option(help="Zone of the metering calendar.")] = "Europe/Chisinau",
@@ -51,16 +53,29 @@ def simulate_command(
         zone=zone,
         day_start_hour=day_start_hour,
     )
+    if speed is not None and not live:
+        raise typer.BadParameter("--speed is for --live; without it all goes as fast as the broker takes it")
+    told = truth or (out / "truth" if out else paths.local_root() / "simulated" / name)
+    for folder in (told, *([out] if out else [])):
+        _make(folder)
     field, on = Field(plan), screen.here()
     if out:
         simulating.introduce(on, field)
-        told = truth or out / "truth"
         count = simulating.write(field, out, told, on)
         on.say(f"{count:,} packets in {out / 'packets.jsonl'}, fleet.json beside, truth in {told}")
         return
-    told = truth or paths.local_root() / "simulated" / name
-    options = simulating.Options(name, told, keep, not no_wait, speed if live else 0.0, live)
+    options = simulating.Options(name, told, keep, not no_wait, (speed or 1.0) if live else 0.0, live)
     simulating.run(field, on, options)
+
+
+def _make(folder: Path) -> None:
+    """Make a folder before anything is started for it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"expected a folder that can be written, found {folder}: {error.strerror}"
+        ) from None
 
 
 def _first_day(since: datetime | None, live: bool) -> date:

@@ -86,6 +86,8 @@ def run(field: Field, on: Screen, options: Options) -> None:
         )
         draining.wait_for_register(place)
     on.say(f"register: {len(published.sent):,} entities published, {published.unchanged:,} unchanged", "dim")
+    if options.live:
+        on.say("live: packets go when they fall due, most in the night after their day; stop with Ctrl-C")
     started = time.monotonic()
     with _Bar(on, field) as bar:
         try:

@@ -11,6 +11,8 @@ from balance_simulator.field.fault_kinds import KINDS
 from balance_simulator.localtime import Days, zone_name
 
 MOST_MODULES, MOST_GROUPS, MOST_DAYS = 67_000, 1_200, 366
+YEARS = 2000, 2098
+"""Of the first day; packets are received in 2000 to 2099."""
 NO_FAULTS, ALL_FAULTS = "none", "all"
 HOMES_A_GROUP = 56
 """Usual size of a group, when their number is not given."""
@@ -50,6 +52,8 @@ class FieldPlan:
             zone_name(self.zone)
         except Expected as error:
             problems.note("zone", error.expected, self.zone)
+        if not YEARS[0] <= self.first_day.year <= YEARS[1]:
+            problems.note("from", f"a day of the years {YEARS[0]} to {YEARS[1]}", f"{self.first_day}")
         unknown = [name for name in self.faults if name not in KINDS]
         if unknown:
             problems.note("faults", f"all, none or kinds of {', '.join(KINDS)}", ", ".join(unknown))
