@@ -160,14 +160,11 @@ def test_a_day_that_is_not_worth_judging_has_no_finding(days: list[list[int]], u
         diary.put(number, list(values) if hours_of(number) == 24 else [0] * hours_of(number))
     number = 27 + len(days)
     today, eve = diary.days[day(number)], diary.days[day(number - 1)]
-    shown = Shown(
-        today.values[None, :],
-        today.good[None, :],
-        *(
-            np.array([n], np.int64)
-            for n in (eve.values[-1], WEIGHT, 1_000, diary.usual(day(number)).greatest)
-        ),
+    before, weight, q_max, usual_hour = (
+        np.array([n], np.int64) for n in (eve.values[-1], WEIGHT, 1_000, diary.usual(day(number)).greatest)
     )
+    completes = np.ones(1, bool)
+    shown = Shown(today.values[None, :], today.good[None, :], before, weight, q_max, usual_hour, completes)
     if not worth_judging(shown, DEFAULTS)[0]:
         assert diary.judge(number) == []
 

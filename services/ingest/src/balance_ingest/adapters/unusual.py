@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -114,6 +114,8 @@ class PostgresUnusual:
         month = [as_datetime(self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1)]
         usual = {k: most for k, _, most in rows_of(conn, "usual_of_days", days=month, points=numbers)}
         keys = [point.key for point in shown]
+        idle = [point for point in shown if not rows[point.key].values.any()]
+        completes = self._completes_zero(conn, day, idle)
         worth = worth_judging(
             Shown(
                 np.stack([rows[key].values for key in keys]),
@@ -122,10 +124,31 @@ class PostgresUnusual:
                 np.array([min(m.weight for m in point.meters) for point in shown], np.int64),
                 np.array([min(m.q_max for m in point.meters) for point in shown], np.int64),
                 np.array([usual.get(key, 0) for key in keys], np.int64),
+                np.array([key in completes for key in keys], bool),
             ),
             self._table,
         )
         return [key for key, one in zip(keys, worth.tolist(), strict=True) if one]
+
+    def _completes_zero(self, conn: Connection[Any], day: int, points: Sequence[UsagePoint]) -> Set[int]:
+        """Those of some usage points without consumption on a day whose N days of it end there: the first of
+        these days has none, the day before it does. A season without heat is not read night for night.
+        """
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for point in points:
+            meter = point.meter_at(day)
+            if meter is not None:
+                by_length[self._table.of(point.resource, meter.q_max).zero_days].append(point.key)
+        found: set[int] = set()
+        for length, keys in by_length.items():
+            begun = self._without_consumption(conn, self._days.shift(day, 1 - length), keys)
+            before = self._without_consumption(conn, self._days.shift(day, -length), keys)
+            found |= begun - before
+        return found
+
+    def _without_consumption(self, conn: Connection[Any], day: int, points: Sequence[int]) -> Set[int]:
+        rows = rows_of(conn, "without_consumption", day=as_datetime(day), points=Numbers(points))
+        return {key for (key,) in rows}
 
     def _settle(
         self,

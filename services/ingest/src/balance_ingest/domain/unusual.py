@@ -211,7 +211,7 @@ class Shown:
     """Days of one length, n of them: values int64[n, hours], 0 where not `good`.
 
     The hour before each day, 0 for none; the least weight and Qmax of any meter of each usage point, and the
-    usual, all int64[n].
+    usual, all int64[n]. `completes_zero`, bool[n]: N days without consumption may be complete.
     """
 
     values: Ints
@@ -220,13 +220,14 @@ class Shown:
     weight: Ints
     q_max: Ints
     usual: Ints
+    completes_zero: Bools
 
 
 def worth_judging(shown: Shown, table: ParameterTable) -> Bools:
     """Days of which `Judge` may say anything: a quick look at thousands, wrong only to the safe side."""
     greatest = shown.values.max(axis=1)
     first = shown.values[:, 0]
-    zero = shown.good.all(axis=1) & (greatest == 0)
+    zero = shown.completes_zero & shown.good.all(axis=1) & (greatest == 0)
     stuck = (first >= STUCK_PULSES * shown.weight) & ((first == shown.values[:, 1]) | (first == shown.before))
     above = (greatest > FEWEST_PULSES * shown.weight) & (greatest > table.least_factor * shown.usual)
     worth: Bools = zero | stuck | above | (greatest > table.least_share * shown.q_max)

@@ -454,7 +454,7 @@ DELETE FROM ingest.reading_changes WHERE id IN (
         SELECT max(noted_at) < clock_timestamp() - INTERVAL '5 s' OR min(noted_at) < clock_timestamp() - INTERVAL '60 s'
         FROM ingest.reading_changes
     )
-    ORDER BY id LIMIT 4
+    ORDER BY id LIMIT 1
 )
 RETURNING usage_points, days
 
@@ -485,6 +485,10 @@ WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[])
 -- name: last_hours_of_day
 SELECT usage_point, "values"[array_upper("values", 1)] FROM ingest.reading_days
 WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[])
+
+-- name: without_consumption
+SELECT usage_point FROM ingest.reading_days
+WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[]) AND greatest = 0
 
 -- name: usual_of_days
 SELECT usage_point, count(greatest)::int, coalesce(max(greatest), 0) FROM ingest.reading_days
