@@ -51,6 +51,8 @@ LEARNING_MS = 28 * DAY_MS
 """So long an absence is part of what is usual."""
 TIMELESS = frozenset({"delivery.battery", "vee.future_time"})
 """About when the battery was fitted, or about days to come: their span says nothing of when it happened."""
+UNTIL_TOLD_MS = {"WEEKLY": 8 * DAY_MS}
+"""A week without its register is lost from the register before."""
 LABEL, CONSEQUENCE, TRAP, FALSE = "label", "consequence", "trap", "false"
 
 
@@ -133,7 +135,8 @@ class _About:
         if _scope(label) not in self._names(finding):
             return False
         learnt = finding.rule == "vee.above_usual" and label["kind"] in TRAPS
-        start = milliseconds(label["start"]) - DAY_MS
+        since = UNTIL_TOLD_MS.get(self._played.modes.get(self._module(finding) or "", ""), DAY_MS)
+        start = milliseconds(label["start"]) - since
         end = milliseconds(label["end"]) + (LEARNING_MS if learnt else DAY_MS)
         return finding.rule in TIMELESS or (finding.start <= end and start <= finding.end)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from statistics import median
@@ -93,6 +94,14 @@ WHY: Mapping[tuple[str, str], str] = {
         "a network outage of more than six days of a concentrator with mains and a good signal. From afar it "
         "is an unpaid subscription; the finding says *probably*, and is withdrawn when it is heard again"
     ),
+    ("vee.stuck", "DAILY"): (
+        "a home that is heated evenly and counts in coarse pulses: three of 100 L in each hour of a day. The "
+        "rule takes three pulses for enough; ten would let it pass"
+    ),
+    ("vee.above_usual", "spike"): (
+        "a home that uses much at times: the hour was less than three times its greatest of four weeks. After "
+        "2,000 hours `vee.spike` finds such an hour"
+    ),
     ("vee.above_usual", "no fault"): (
         "a home that once in months really used that much in an hour; the rule asks, and is a warning"
     ),
@@ -108,14 +117,18 @@ def page(report: Mapping[str, Any], judged: Judged, estimated: Estimated, real: 
         last_seed=report["seeds"][-1],
         gap_totals=estimated.exact + len(estimated.inexact),
         rules="\n".join(_rules(judged)),
-        without_rule=_without_rule(judged),
+        without_rule=_wrapped(_without_rule(judged)),
         false="\n".join(_why(judged.false_kinds)) or "There are none.",
         missed="\n".join(_why(judged.missed_kinds)) or "There are none.",
         estimates="\n".join(_estimates(estimated)),
         clocks="\n".join(_clocks(estimated)),
-        batteries=_batteries(report, judged, estimated),
+        batteries=_wrapped(_batteries(report, judged, estimated)),
         real="\n".join(_real(real)),
     )
+
+
+def _wrapped(words: str) -> str:
+    return textwrap.fill(words, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def _rules(judged: Judged) -> Iterator[str]:
@@ -141,7 +154,8 @@ def _why(kinds: Mapping[tuple[str, str], int]) -> Iterator[str]:
         known = next((part for of, part in WHY if of == rule and part in circumstances), None)
         counts[rule, known or circumstances] += count
     for (rule, part), count in sorted(counts.items()):
-        yield f"- {count:,} × `{rule}` ({part}): {WHY.get((rule, part), 'not looked into')}."
+        why = WHY.get((rule, part), "not looked into")
+        yield _wrapped(f"- {count:,} × `{rule}` ({part}): {why}.").replace("\n", "\n  ")
 
 
 def _estimates(estimated: Estimated) -> Iterator[str]:
