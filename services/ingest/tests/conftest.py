@@ -55,7 +55,7 @@ TABLES = (
     "module_events, module_states, latest_module_states, odd_clocks, sessions,"
     "modules, concentrators, packet_plans, session_plans, battery_forecasts, channel_fittings,"
     "modules_heard, concentrators_heard, metering_days,"
-    "estimated_days, reading_changes, reading_edits"
+    "estimated_days, reading_changes, reading_edits, set_aside"
 )
 
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)

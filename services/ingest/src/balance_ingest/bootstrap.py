@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from balance_chassis.errors import Fatal
 from balance_chassis.framing import make_codec
-from balance_chassis.kafka import Record, make_producer
+from balance_chassis.kafka import make_producer
 from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.lifecycle import EXIT_SETTINGS, Process, Runnable
 from balance_chassis.migrations import migrate as migrate_schema
@@ -15,7 +16,9 @@ from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher
 from balance_chassis.sink import Sink
 from balance_chassis.worker import Worker
+from balance_kernel.calendar import Calendar
 from balance_schemas import catalogue
+from balance_schemas.codec import Codec
 
 from balance_ingest import handlers
 from balance_ingest.adapters.battery_table import life_table
@@ -42,6 +45,7 @@ from balance_ingest.ports import DescribedUsagePoint
 from balance_ingest.settings import MQTT_URL, IngestSettings
 
 SERVICE = "ingest"
+Message = TypeVar("Message")
 _DESCRIPTIONS_A_BATCH = 500
 _DECISIONS_A_BATCH = 100
 _DELIVERY_EVERY_S, _DELIVERY_SHARE, _DELIVERY_REST_S = 1.0, 0.05, 15.0
@@ -85,7 +89,9 @@ class Assembly:
     def worker(self) -> Sequence[Runnable]:
         """Computes marked days, publishes, and keeps the register; one process an installation."""
         metrics = self._process.metrics
-        recomputing = handlers.Recomputing(self._store(), self._rules, self._settings.days_a_transaction)
+        recomputing = handlers.Recomputing(
+            self._store(), self._rules, self._settings.days_a_transaction, self._metrics.set_aside.inc
+        )
         sweep = handlers.Sweep(PostgresSilence(self._pool, self._rules.days, self._now), self._rules)
         judging = handlers.Judging(PostgresUnusual(self._pool, self._rules.days, self._settings.parameters))
         kafka_settings = self._settings.installation.kafka
@@ -141,24 +147,17 @@ class Assembly:
 
     def _packets(self, topic: str, group: str) -> Sink[Packet]:
         store = self._store(BACKLOG if topic == catalogue.PACKETS_BACKLOG else LIVE)
-        calendar = self._settings.installation.calendar
-
-        def decode(record: Record) -> Packet:
-            return kafka.decode_packet(self._codec, calendar, record.value)
 
         def handle(packets: Sequence[Packet]) -> None:
             self._metrics.handled(handlers.handle_packets(packets, store, self._rules))
 
-        return Sink(
-            topics=[topic],
-            group=group,
-            kafka=self._settings.installation.kafka,
-            decode=decode,
-            handle=handle,
-            metrics=self._process.metrics,
-            weight=lambda packet: packet.weight,
+        return self._sink(
+            topic,
+            group,
+            kafka.decode_packet,
+            handle,
             max_weight=self._settings.days_a_batch,
-            version=self._process.version,
+            weight=lambda packet: packet.weight,
         )
 
     def _plans(self) -> PostgresPlans:
@@ -178,10 +177,6 @@ class Assembly:
     def _assets(self) -> Sink[kafka.Asset]:
         register = PostgresRegister(self._pool, self._rules.days, self._now)
         plans = self._plans()
-        calendar = self._settings.installation.calendar
-
-        def decode(record: Record) -> kafka.Asset:
-            return kafka.decode_asset(self._codec, calendar, record.value)
 
         def handle(assets: Sequence[kafka.Asset]) -> None:
             points = [asset for asset in assets if isinstance(asset, DescribedUsagePoint)]
@@ -191,35 +186,43 @@ class Assembly:
             self._metrics.days_marked.inc(handlers.handle_usage_points(points, register))
             self._metrics.days_marked.inc(handlers.handle_plans(devices, plans))
 
-        return Sink(
-            topics=[catalogue.ASSETS],
-            group=kafka.ASSETS_GROUP,
-            kafka=self._settings.installation.kafka,
-            decode=decode,
-            handle=handle,
-            metrics=self._process.metrics,
-            max_weight=_DESCRIPTIONS_A_BATCH,
-            version=self._process.version,
+        return self._sink(
+            catalogue.ASSETS, kafka.ASSETS_GROUP, kafka.decode_asset, handle, _DESCRIPTIONS_A_BATCH
         )
 
     def _edits(self) -> Sink[Edit]:
         decisions = PostgresDecisions(self._pool, self._rules.days, self._now)
-        calendar = self._settings.installation.calendar
-
-        def decode(record: Record) -> Edit:
-            return kafka.decode_reading_edit(self._codec, calendar, record.value)
 
         def handle(edits: Sequence[Edit]) -> None:
             self._metrics.days_decided.inc(handlers.handle_reading_edits(edits, decisions))
 
+        return self._sink(
+            catalogue.READING_EDITS,
+            kafka.READING_EDITS_GROUP,
+            kafka.decode_reading_edit,
+            handle,
+            _DECISIONS_A_BATCH,
+        )
+
+    def _sink(
+        self,
+        topic: str,
+        group: str,
+        decode: Callable[[Codec, Calendar, bytes | None], Message],
+        handle: Callable[[Sequence[Message]], None],
+        max_weight: int,
+        weight: Callable[[Message], int] = lambda _: 1,
+    ) -> Sink[Message]:
+        calendar = self._settings.installation.calendar
         return Sink(
-            topics=[catalogue.READING_EDITS],
-            group=kafka.READING_EDITS_GROUP,
+            topics=[topic],
+            group=group,
             kafka=self._settings.installation.kafka,
-            decode=decode,
+            decode=lambda record: decode(self._codec, calendar, record.value),
             handle=handle,
             metrics=self._process.metrics,
-            max_weight=_DECISIONS_A_BATCH,
+            weight=weight,
+            max_weight=max_weight,
             version=self._process.version,
         )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+
+from balance_chassis.errors import FailureLimit, is_transient
 
 from balance_ingest.computing import Touched, compute_days, settle_parked
 from balance_ingest.domain.cutting import Harvest, harvest
@@ -27,6 +30,9 @@ from balance_ingest.ports import (
 from balance_ingest.storing import join_evidence, join_telemetry
 
 Described = TypeVar("Described", DescribedUsagePoint, DescribedModule, DescribedConcentrator)
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -107,17 +113,50 @@ class Delivering:
         return 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Recomputing:
-    """The worker's step that computes marked days, newest first."""
+    """The worker's step that computes marked days, newest first.
+
+    An unforeseen error about the days of one channel is not to stop those of all others:
+    days are taken channel by channel then, and those of a channel that fails alone are set aside. They are
+    tried again whenever something marks them, and when the program starts an hour later or more. Of too many
+    in a minute it is all that is wrong, and Fatal is raised.
+    """
 
     store: Store
     rules: Rules
     days_a_transaction: int = 400
+    aside: Callable[[], None] = lambda: None
+    begun: bool = False
+    failures: FailureLimit = field(default_factory=FailureLimit)
 
     def step(self) -> int:
-        """Compute some marked days; gives how many, 0 when none is due."""
-        with self.store.working(self.days_a_transaction) as (work, pairs):
+        """Compute some marked days; gives how many, 0 when none is due. Transient errors come through."""
+        if not self.begun:
+            self.store.take_back()
+            self.begun = True
+        try:
+            return self._compute()
+        except Exception as error:
+            if is_transient(error):
+                raise
+            _log.exception("days of many channels: an unforeseen error; they are computed channel by channel")
+        return sum(self._alone(channel) for channel in self.store.due())
+
+    def _alone(self, channel: int) -> int:
+        try:
+            return self._compute(channel)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            _log.exception("days of channel %d cannot be computed and are set aside", channel)
+            self.aside()
+            days = self.store.set_aside(channel, f"{type(error).__name__}: {error}"[:1000])
+            self.failures.admit()
+            return days
+
+    def _compute(self, alone: int | None = None) -> int:
+        with self.store.working(self.days_a_transaction, alone) as (work, pairs):
             touched = Touched.by_marks(pairs)
             compute_days(work, touched, self.rules.days)
             settle_parked(work, touched, self.rules.days)

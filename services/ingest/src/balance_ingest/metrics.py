@@ -38,6 +38,11 @@ class IngestMetrics:
             registry=registry,
         )
 
+        self.set_aside = Counter(
+            "balance_ingest_channels_set_aside_total",
+            "Channels whose marked days could not be computed and were set aside",
+            registry=registry,
+        )
         self.delivery_looks = Counter(
             "balance_ingest_delivery_looks_total",
             "Looks at delivery after which nothing was left to judge",

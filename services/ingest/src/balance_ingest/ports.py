@@ -217,8 +217,24 @@ class Store(Protocol):
         """
         ...
 
-    def working(self, limit_days: int) -> AbstractContextManager[tuple[Work, Sequence[Pair]]]:
-        """A transaction for marked (channel, day) pairs; their markers are gone when it commits."""
+    def working(
+        self, limit_days: int, alone: int | None = None
+    ) -> AbstractContextManager[tuple[Work, Sequence[Pair]]]:
+        """A transaction for marked (channel, day) pairs, of one channel `alone` or of those that are due;
+        their markers are gone when it commits.
+        """
+        ...
+
+    def due(self) -> Sequence[int]:
+        """Channels with marked days that are due."""
+        ...
+
+    def set_aside(self, channel: int, reason: str) -> int:
+        """Keep the marked days of a channel that cannot be computed; gives how many."""
+        ...
+
+    def take_back(self) -> None:
+        """Mark again what was set aside an hour ago or more."""
         ...
 
 

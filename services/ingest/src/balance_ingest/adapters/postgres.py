@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from balance_chassis.lanes import LIVE
+from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import ensure_partitions
 from psycopg import Connection
 
+from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.histories import Histories
 from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.queries import statement
@@ -26,6 +27,7 @@ from balance_ingest.ports import Pair
 
 _MONTH_S = 31 * DAY_S
 _SUBJECTS_LOOKED_AT = 400
+_ALL_DAYS = 1_000_000
 
 
 class PostgresStore:
@@ -59,11 +61,13 @@ class PostgresStore:
             yield work, ids
 
     @contextmanager
-    def working(self, limit_days: int) -> Iterator[tuple[PostgresWork, Sequence[Pair]]]:
+    def working(
+        self, limit_days: int, alone: int | None = None
+    ) -> Iterator[tuple[PostgresWork, Sequence[Pair]]]:
         """See the port."""
         with self._pool.connection() as conn:
             markers = Markers(SCHEMA)
-            due = markers.due(conn, _SUBJECTS_LOOKED_AT)
+            due = markers.due(conn, _SUBJECTS_LOOKED_AT) if alone is None else [alone]
             work = self._begun(conn)
             pairs: list[Pair] = []
             for channel in due:
@@ -73,6 +77,29 @@ class PostgresStore:
                 pairs.extend((channel, int(day.timestamp())) for day, _ in taken)
             work.hold(sorted({channel for channel, _ in pairs}))
             yield work, pairs
+            if pairs:
+                channels, days = zip(*pairs, strict=True)
+                conn.execute(
+                    statement("no_longer_set_aside"), {"channels": Numbers(channels), "days": Numbers(days)}
+                )
+
+    def due(self) -> Sequence[int]:
+        """See the port."""
+        with self._pool.connection() as conn:
+            return Markers(SCHEMA).due(conn, _SUBJECTS_LOOKED_AT)
+
+    def set_aside(self, channel: int, reason: str) -> int:
+        """See the port."""
+        with self._pool.connection() as conn:
+            days = [day for day, _ in Markers(SCHEMA).take(conn, channel, _ALL_DAYS)]
+            conn.execute(statement("set_aside"), {"channel": channel, "days": days, "reason": reason})
+        return len(days)
+
+    def take_back(self) -> None:
+        """See the port."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(statement("take_back")).fetchall()
+            Markers(SCHEMA).add(conn, rows, BACKLOG)
 
     def _begun(self, conn: Connection[Any]) -> PostgresWork:
         conn.execute(statement("lock_assets_shared"), prepare=True)

@@ -961,3 +961,16 @@ SELECT coalesce(min(start_s), 0), coalesce(max(start_s), -1) FROM ingest.meterin
 INSERT INTO ingest.metering_days (day_start, start_s, end_s)
 SELECT to_timestamp(g.start_s), g.start_s, g.end_s FROM unnest(%(starts)s::bigint[], %(ends)s::bigint[]) AS g (start_s, end_s)
 ON CONFLICT DO NOTHING
+
+-- name: set_aside
+INSERT INTO ingest.set_aside (channel_id, day_start, reason)
+SELECT %(channel)s, day, %(reason)s FROM unnest(%(days)s::timestamptz[]) AS g (day)
+ON CONFLICT (channel_id, day_start) DO UPDATE SET reason = EXCLUDED.reason, failed_at = now()
+
+-- name: no_longer_set_aside
+DELETE FROM ingest.set_aside s
+USING unnest(%(channels)s::int[], %(days)s::bigint[]) AS g (channel_id, day)
+WHERE s.channel_id = g.channel_id AND s.day_start = to_timestamp(g.day)
+
+-- name: take_back
+DELETE FROM ingest.set_aside WHERE failed_at < now() - INTERVAL '1 h' RETURNING channel_id, day_start
