@@ -16,6 +16,8 @@ Finding = tuple[str, str, int, int]
 """(rule, usage point, or else module/channel, or else module, or else concentrator, start and end in ms)."""
 _REFUSALS = ("vee.future_time", "vee.stale_time", "vee.absurd_value")
 """Of a refused element only the start: it may be too absurd to have an end."""
+_EARLIEST_MS, _LATEST_MS = -62_000_000_000_000, 250_000_000_000_000
+"""What is farther off than a database may hold is told as this (docs/domain.md §2.5)."""
 
 FIGURES = (
     "supply",
@@ -53,11 +55,16 @@ def outcome(
     return Outcome(
         {key: (list(v), list(q)) for key, (v, q) in readings.items() if set(q) != {"MISSING"}},
         {key: one for key, one in group_days.items() if not _is_withdrawn(one)},
-        frozenset(
-            (rule, about, start, start if rule in _REFUSALS else end) for rule, about, start, end in findings
-        ),
+        frozenset(map(_told, findings)),
         {key: pairs for key, pairs in extremes.items() if set(pairs) != {(None, None)}},
     )
+
+
+def _told(finding: Finding) -> Finding:
+    rule, about, start, end = finding
+    if rule in _REFUSALS:
+        start = end = min(max(start, _EARLIEST_MS), _LATEST_MS)
+    return rule, about, start, end
 
 
 def expected(tables: Tables) -> Outcome:
