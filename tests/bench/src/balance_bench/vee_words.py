@@ -99,8 +99,8 @@ WHY: Mapping[tuple[str, str], str] = {
         "rule takes three pulses for enough; ten would let it pass"
     ),
     ("vee.above_usual", "spike"): (
-        "a home that uses much at times: the hour was less than three times its greatest of four weeks. After "
-        "2,000 hours `vee.spike` finds such an hour"
+        "a home that uses much at times: the hour was less than three times its greatest of four weeks. "
+        "After 2,000 hours `vee.spike` finds such an hour"
     ),
     ("vee.above_usual", "no fault"): (
         "a home that once in months really used that much in an hour; the rule asks, and is a warning"
