@@ -284,10 +284,10 @@ def test_a_suspect_hour_between_the_marks_leaves_the_gap_open() -> None:
     assert qualities(marked, 1) == {ESTIMATED}
 
 
-def test_a_gap_reaches_28_days_at_most_and_its_marks_62() -> None:
-    last = told(29, 1, register_start=100 + 28 * 24)
+def test_a_gap_reaches_32_days_at_most_and_its_marks_62() -> None:
+    last = told(33, 1, register_start=100 + 32 * 24)
     assert qualities(computed(told(0, 1, register_end=100), last), 1) == {ESTIMATED}
-    result = computed(told(0, 1, register_end=100), told(30, 1, register_start=100 + 28 * 24))
+    result = computed(told(0, 1, register_end=100), told(34, 1, register_start=100 + 32 * 24))
     assert qualities(result, 1) == {MISSING}
     for length, quality in ((62, ESTIMATED), (63, MISSING)):
         silent = [told(n, 1) for n in range(1, length) if n != 30]

@@ -202,7 +202,7 @@ def fitful(random: Random, module: str) -> Iterator[Described]:
         end = (value + sum(counts)) % 10**6
         kind = random.random()
         if kind < 0.15:
-            number += random.choice([1, 1, 2, 5, 14, 29])
+            number += random.choice([1, 1, 2, 5, 14, 33])
             value = max(0, value + random.choice([0, 30, 30, 300, 3000, -1, -50, -value]))
             continue
         if kind < 0.25:

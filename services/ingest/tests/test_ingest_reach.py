@@ -40,7 +40,7 @@ def sparse(random: Random, module: str) -> Iterator[Described]:
     """Registers weeks apart, a pulse back now and then, falls, and days with intervals."""
     at, level = FIRST, 50_000
     while at < FIRST + LONG * DAY_S:
-        at += random.choice([HOUR_S, DAY_S, 20 * DAY_S, 27 * DAY_S, 28 * DAY_S, 33 * DAY_S])
+        at += random.choice([HOUR_S, DAY_S, 20 * DAY_S, 31 * DAY_S, 32 * DAY_S, 37 * DAY_S])
         level += random.choice([0, 0, 3, 40])
         yield {"registers": [register(module, at, level + random.choice([0, -1, -1, -2, -40]))]}
         if random.random() < 0.15:

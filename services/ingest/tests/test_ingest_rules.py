@@ -318,9 +318,11 @@ def test_a_declared_exchange_counts_both_meters(
     assert of_first_day == (set() if value else {"vee.negative_consumption"})
 
 
-def test_a_step_of_a_month_is_not_used() -> None:
-    result = computed(packet(Registers("R-1", 1, day(-28), [0, 30 * DAY_S], [0, 50])))
-    assert not result.readings
+def test_a_step_of_a_month_is_used_a_longer_one_is_not() -> None:
+    month = computed(packet(Registers("R-1", 1, day(-31), [0, 32 * DAY_S], [0, 50])))
+    assert set(qualities(month)) == {ESTIMATED}
+    longer = computed(packet(Registers("R-1", 1, day(-31), [0, 32 * DAY_S + 1], [0, 50])))
+    assert not longer.readings
 
 
 def test_silence_is_a_finding_when_the_day_is_due() -> None:

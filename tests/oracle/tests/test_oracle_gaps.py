@@ -130,7 +130,7 @@ def test_points_inside_a_day_are_marks_when_they_lie_on_hours() -> None:
     assert hours(result)[12] == (None, "MISSING")
 
 
-def test_more_than_28_days_missing_are_too_many() -> None:
+def test_more_than_32_days_missing_are_too_many() -> None:
     def lost(days: int) -> Tables:
         edges = [
             archive("R-1", 1, DAY_1, [0] * 24, register_end=0),
@@ -138,5 +138,5 @@ def test_more_than_28_days_missing_are_too_many() -> None:
         ]
         return tables(edges)
 
-    assert hours(lost(28), 5) == [(0, "ESTIMATED")] * 24
-    assert ("UP-1", DAY_1 + 5 * DAY_MS) not in lost(29).readings
+    assert hours(lost(32), 5) == [(0, "ESTIMATED")] * 24
+    assert ("UP-1", DAY_1 + 5 * DAY_MS) not in lost(33).readings

@@ -51,9 +51,9 @@ def test_a_step_of_more_than_two_hours_gives_estimates() -> None:
     assert day(tables([(0, 100), (3, 103)]))[:4] == [(10, "ESTIMATED")] * 3 + [(None, "MISSING")]
 
 
-def test_a_step_of_more_than_28_days_is_not_used() -> None:
-    assert not tables([(0, 100), (28 * 24 + 1, 200)]).readings
-    assert tables([(0, 100), (28 * 24, 100 + 28 * 24)]).readings["UP-1", DAY_1][0] == [10] * 24
+def test_a_step_of_more_than_32_days_is_not_used() -> None:
+    assert not tables([(0, 100), (32 * 24 + 1, 200)]).readings
+    assert tables([(0, 100), (32 * 24, 100 + 32 * 24)]).readings["UP-1", DAY_1][0] == [10] * 24
 
 
 def test_jitter_of_a_pulse_is_silent() -> None:

@@ -11,7 +11,7 @@ from balance_oracle.evidence import END, POINT, START, Evidence, Finding
 from balance_oracle.fittings import Fitting, Meter, UsagePoint
 from balance_oracle.settings import DAY, HOUR, half_up
 
-LONGEST_GAP = 28 * DAY
+LONGEST_GAP = 32 * DAY
 FARTHEST_MARKS = 62 * DAY
 FARTHEST_MARKS = 62 * DAY
 FEW_HOURS = 2

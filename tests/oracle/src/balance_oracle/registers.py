@@ -10,7 +10,7 @@ from balance_oracle.fittings import Fitting, Meter, UsagePoint
 from balance_oracle.runs import Jump, alternating
 from balance_oracle.settings import DAY, HOUR, half_up
 
-LONGEST_STEP = 28 * DAY
+LONGEST_STEP = 32 * DAY
 LONGEST_EXACT_STEP = 2 * HOUR
 JUMP_GAP = DAY
 EXCURSION = DAY

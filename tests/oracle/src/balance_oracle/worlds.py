@@ -318,7 +318,7 @@ def _sparse(random: Random, place: Place, channel: Channel) -> list[Report]:
     """A register a day or so, now and then after a month."""
     counter = Counter(random, channel)
     start = place.day_starts[0]
-    instants = [start - random.choice((27, 28, 29)) * 24 * HOUR_S, start + 100, place.end_ms // 1000 - 50]
+    instants = [start - random.choice((31, 32, 33)) * 24 * HOUR_S, start + 100, place.end_ms // 1000 - 50]
     levels = []
     for _ in instants:
         levels.append(counter.register)

@@ -27,7 +27,7 @@ from balance_ingest.domain.plans import falling_due
 from balance_ingest.domain.sensor_kinds import SensorKind
 from balance_ingest.ports import DescribedUsagePoint, Pair
 
-_REACH_S = 30 * DAY_S
+_REACH_S = 34 * DAY_S
 _WEEK = 7
 
 

@@ -22,7 +22,7 @@ from balance_ingest.ports import Pair, Stored, Work
 
 NEAR_S = 8 * DAY_S
 """Farther than two jumps of one run may lie apart, and than silence looks back."""
-REACH_DAYS = 30
+REACH_DAYS = 34
 """Farther than a register reading bears upon hours."""
 _SPLIT_S = 35 * DAY_S
 _CLOCKS_S = 100 * DAY_S
@@ -166,7 +166,7 @@ def _reach(
 ) -> tuple[int, int]:
     """Days whose hours, or findings, may depend on registers of the touched days, runs aside.
 
-    A reading bears on the steps beside it, at most 28 days each; by its jitter also on the step after the
+    A reading bears on the steps beside it, at most 32 days each; by its jitter also on the step after the
     next reading.
     """
     first, last = days.shift(touched_from, -REACH_DAYS), days.shift(touched_to, REACH_DAYS)

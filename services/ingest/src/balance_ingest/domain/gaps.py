@@ -14,7 +14,7 @@ from balance_ingest.domain.history import Fitting, Meter
 from balance_ingest.domain.marks import APART_S, Known, Mark, Marks
 from balance_ingest.domain.sheet import ESTIMATED, MISSING, SUSPECT, VALID, Sheet
 
-LONGEST_S = 28 * DAY_S
+LONGEST_S = 32 * DAY_S
 """A gap whose missing hours reach farther is not estimated."""
 LINEAR_HOURS = 2
 """So few missing hours need no profile."""

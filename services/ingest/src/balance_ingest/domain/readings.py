@@ -30,13 +30,13 @@ from balance_ingest.domain.silence import missing_day, missing_hours
 from balance_ingest.domain.steps import Steps, steps_of
 from balance_ingest.domain.sums import sum_check
 
-ALGORITHM_VERSION = 2
+ALGORITHM_VERSION = 3
 """Raised with every change of a rule that changes readings."""
 
 _WEEK = 7
 _AROUND_DAYS = 93
 """Beyond a day lie the hours that a gap's estimate is made of: marks 62 days, and reference days 28 more."""
-REACH_DAYS = 30
+REACH_DAYS = 34
 """How far from a day evidence may lie that its hours depend on, runs of two devices aside (their extent is
 told).
 """

@@ -11,7 +11,7 @@ from balance_ingest.domain.days import DAY_S, HOUR_S
 from balance_ingest.domain.history import Fitting, Meter, UsagePoint
 from balance_ingest.domain.runs import REGISTER_GAP_S, Jump, two_devices
 
-LONGEST_S = 28 * DAY_S
+LONGEST_S = 32 * DAY_S
 EXCURSION_S = DAY_S
 
 
