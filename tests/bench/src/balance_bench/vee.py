@@ -37,7 +37,7 @@ class Size:
 
 SIZES = {
     "small": Size(fields=1, modules=72, groups=9, days=30, real=False),
-    "medium": Size(fields=5, modules=100, groups=9, days=120, real=True),
+    "medium": Size(fields=4, modules=100, groups=9, days=120, real=True),
     "large": Size(fields=10, modules=200, groups=9, days=120, real=True),
 }
 

@@ -121,9 +121,9 @@ def page(report: Mapping[str, Any], judged: Judged, estimated: Estimated, real: 
         false="\n".join(_why(judged.false_kinds)) or "There are none.",
         missed="\n".join(_why(judged.missed_kinds)) or "There are none.",
         estimates="\n".join(_estimates(estimated)),
-        clocks="\n".join(_clocks(estimated)),
+        clocks="\n".join(map(_wrapped, _clocks(estimated))),
         batteries=_wrapped(_batteries(report, judged, estimated)),
-        real="\n".join(_real(real)),
+        real="\n".join(map(_wrapped, _real(real))),
     )
 
 
