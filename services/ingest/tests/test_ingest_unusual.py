@@ -67,9 +67,7 @@ class Diary:
 
     def usual(self, at: int) -> Usual:
         """Of the 28 days before."""
-        before = (self.days.get(DAYS.shift(at, -back)) for back in range(1, 29))
-        greatest = [one.greatest for one in before if one and one.greatest is not None]
-        return Usual(len(greatest), max(greatest, default=0))
+        return Usual.of(self.days.get(DAYS.shift(at, -back)) for back in range(1, 29))
 
 
 def test_zero_is_found_on_the_day_that_completes_it_and_never_again() -> None:
@@ -128,7 +126,16 @@ def test_far_above_the_usual() -> None:
         ("vee.above_usual", start + 23, start + 24),
     ]
     del diary.days[day(3)]
-    assert diary.judge(14) == []  # thirteen whole days tell nothing
+    assert diary.judge(14) == []  # thirteen days tell nothing
+
+
+def test_days_without_consumption_tell_nothing_of_the_usual() -> None:
+    burst = [100, 361, *[100] * 22]
+    away = Diary().flat(0, 13, 0).flat(14, 26, 100, 20).put(27, burst)
+    assert away.judge(27) == []  # thirteen days of use
+    diary = Diary().flat(0, 12, 0).flat(13, 26, 100, 20).put(27, burst)
+    start = (day(27) - FIRST) // HOUR_S
+    assert diary.judge(27) == [("vee.above_usual", start + 1, start + 2)]
 
 
 def test_back_from_holidays_is_not_far_above_the_usual() -> None:

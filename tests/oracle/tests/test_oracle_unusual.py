@@ -54,6 +54,7 @@ def test_three_times_the_greatest_of_the_past_is_above_the_usual() -> None:
     past = [[10, *[0] * 23]] * 14  # the greatest hour is 100 mL, ten pulses
     assert found([*past, [0, 31, 31, 30, *[0] * 20]]) == {("vee.above_usual", 14 * 24 + 1, 14 * 24 + 3)}
     assert not found([*past[1:], [0, 31, *[0] * 22]])
+    assert not found([*past[1:], *[[0] * 24] * 3, [0, 31, *[0] * 22]])  # days of nothing do not count
     assert not found([[9, *[0] * 23]] * 14 + [[0, 31, *[0] * 22]])  # usual hours below ten pulses
 
 

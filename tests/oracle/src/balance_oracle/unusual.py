@@ -123,7 +123,7 @@ class PointHistory:
         return successive(hours)
 
     def _usual(self, day: int) -> Callable[[int, Meter], bool]:
-        past = self._whole_before(day)
+        past = [values for values in self._whole_before(day) if max(values) > 0]
         if len(past) < LEAST_PAST_DAYS:
             return _never
         usual = max(max(values) for values in past)

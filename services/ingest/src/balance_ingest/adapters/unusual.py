@@ -112,7 +112,7 @@ class PostgresUnusual:
         eve = as_datetime(self._days.shift(day, -1))
         before = dict(rows_of(conn, "last_hours_of_day", day=eve, points=numbers))
         month = [as_datetime(self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1)]
-        usual = {k: most for k, _, most in rows_of(conn, "usual_of_days", days=month, points=numbers)}
+        usual = dict(rows_of(conn, "usual_of_days", days=month, points=numbers))
         keys = [point.key for point in shown]
         idle = [point for point in shown if not rows[point.key].values.any()]
         completes = self._completes_zero(conn, day, idle)
@@ -189,7 +189,4 @@ class _Reader:
         return self._read.get(day)
 
     def usual(self, day: int) -> Usual:
-        hours = (self.hours(self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1))
-        greatest = [one.greatest for one in hours if one is not None]
-        whole = [one for one in greatest if one is not None]
-        return Usual(len(whole), max(whole, default=0))
+        return Usual.of(self.hours(self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1))

@@ -4,7 +4,7 @@ reading.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,10 +55,16 @@ class DayHours:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """Of the 28 days before a day: how many are whole, and the greatest hour of these."""
+    """Of the 28 days before a day: how many are whole with an hour above 0, and the greatest hour of them."""
 
-    whole: int
+    used: int
     greatest: int
+
+    @classmethod
+    def of(cls, before: Iterable[DayHours | None]) -> Usual:
+        """From these days, None for what is no reading day."""
+        greatest = [one.greatest or 0 for one in before if one is not None]
+        return cls(sum(most > 0 for most in greatest), max(greatest, default=0))
 
 
 Hours = Callable[[int], DayHours | None]
@@ -164,7 +170,7 @@ class Judge:
         if not flags.any():
             return
         usual = past.usual(day)
-        if usual.whole < FEWEST_WHOLE:
+        if usual.used < FEWEST_WHOLE:
             return
         factor = np.array([self._parameters(point, m).usual_factor if m else 1.0 for m in meters])
         flags &= (usual.greatest >= floor) & (hours.values > factor * usual.greatest)
@@ -176,7 +182,7 @@ class Judge:
                 Severity.WARNING,
                 (day + HOUR_S * first, day + HOUR_S * after),
                 f"at most {factor[first]:g} times {usual.greatest:,} {unit}, "
-                f"the greatest hour of {usual.whole} days before",
+                f"the greatest hour of {usual.used} days with consumption before",
                 f"up to {int(hours.values[first:after].max()):,} {unit} an hour",
                 "a burst, a new appliance or a wrong pulse weight: ask, or look at it",
             )

@@ -491,8 +491,8 @@ SELECT usage_point FROM ingest.reading_days
 WHERE day_start = %(day)s AND usage_point = ANY (%(points)s::int[]) AND greatest = 0
 
 -- name: usual_of_days
-SELECT usage_point, count(greatest)::int, coalesce(max(greatest), 0) FROM ingest.reading_days
-WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
+SELECT usage_point, max(greatest) FROM ingest.reading_days
+WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[]) AND greatest > 0
 GROUP BY usage_point
 
 -- name: hours_of_days
