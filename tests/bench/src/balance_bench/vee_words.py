@@ -85,11 +85,6 @@ Versions: PostgreSQL {postgresql_version}, Kafka {kafka_version}, Python {python
 """
 
 WHY: Mapping[tuple[str, str], str] = {
-    ("vee.missing", "MONTHLY"): (
-        "a module that sends its register once a month. Months have up to 31 days, and docs/domain.md "
-        "§3.7 and §3.11 make no hours of more than 28: only February is read, all other days are missing. "
-        "A limit of the rule, not of the data"
-    ),
     ("delivery.unpaid_sim", "gsm_outage"): (
         "a network outage of more than six days of a concentrator with mains and a good signal. From afar it "
         "is an unpaid subscription; the finding says *probably*, and is withdrawn when it is heard again"
