@@ -57,6 +57,22 @@ def test_it_idles_the_longer_the_longer_a_step_took() -> None:
     assert began[1] - began[0] >= 0.2
 
 
+def test_waiting_for_a_dependency_is_not_taken_for_work() -> None:
+    failures = [psycopg.OperationalError("away"), psycopg.OperationalError("still away")]
+    steps = [0, 0]
+
+    def step(stop: asyncio.Event) -> int:
+        if failures:
+            raise failures.pop()
+        if len(steps) == 1:
+            stop.set()
+        return steps.pop()
+
+    # At this share work as long as that waiting would be followed by a minute of rest, longer than `run` waits.
+    assert run(step, share=0.005).progress.done == 0
+    assert not steps
+
+
 def test_a_transient_error_is_waited_out() -> None:
     failures = [psycopg.OperationalError("away"), psycopg.errors.DeadlockDetected()]
 

@@ -56,11 +56,13 @@ class Worker:
             self._thread.close()
 
     async def _stepped(self, stop: asyncio.Event) -> tuple[int, float]:
-        began = time.monotonic()
         try:
             with self._metrics.worker_step_seconds.labels(self._label).time():
-                done = await patiently(
-                    lambda: self._thread(self._step), progress=self.progress, stop=stop, metrics=self._metrics
+                done, took = await patiently(
+                    lambda: self._thread(self._timed),
+                    progress=self.progress,
+                    stop=stop,
+                    metrics=self._metrics,
                 )
         except (Fatal, Stopped):
             raise
@@ -71,5 +73,9 @@ class Worker:
             return 0, _AFTER_ERROR_S
         self.progress.done += done
         self._metrics.worker_steps.labels(self._label).inc(done)
-        took = time.monotonic() - began
         return done, max(self._idle_s, took / self._share - took)
+
+    def _timed(self) -> tuple[int, float]:
+        """What the step did and how long it took: what was waited before for a dependency is no work."""
+        began = time.monotonic()
+        return self._step(), time.monotonic() - began
