@@ -68,7 +68,7 @@ def test_waiting_for_a_dependency_is_not_taken_for_work() -> None:
             stop.set()
         return steps.pop()
 
-    # At this share work as long as that waiting would be followed by a minute of rest, longer than `run` waits.
+    # At this share, work as long as that waiting is followed by a minute of rest: longer than `run` waits.
     assert run(step, share=0.005).progress.done == 0
     assert not steps
 
