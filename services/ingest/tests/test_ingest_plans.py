@@ -24,6 +24,7 @@ from balance_ingest.domain.plans import (
     allowances_of,
     differing,
     falling_due,
+    first_of,
     is_due,
     packet_spans,
     session_spans,
@@ -179,6 +180,17 @@ def test_a_day_is_due_when_its_allowance_has_passed_too() -> None:
     assert not is_due(allowances, day(0), day(1), day(1) + 7 * DAY_S - 1)
     assert is_due(allowances, day(0), day(1), day(1) + 7 * DAY_S)
     assert is_due(allowances, day(2), day(3), day(3))
+
+
+def test_every_day_falls_due_however_many_at_a_time() -> None:
+    """The day a daily module owes and that of seven days before a weekly one owes fall due at one instant."""
+    first, last = day(0), day(60)
+    for most in range(1, 10):
+        told, reached = [], first
+        while due := first_of(falling_due(DAYS, reached, last), most):
+            told.extend(due)
+            reached = due[-1][0]
+        assert told == falling_due(DAYS, first, last)
 
 
 def test_days_fall_due_once_each_also_where_the_clocks_change() -> None:

@@ -91,6 +91,15 @@ def test_gaps_are_named_and_claim_no_register() -> None:
     assert (body["register_start"], body["register_end"]) == (None, None)
 
 
+def test_whole_days_beside_a_gap_claim_no_register_either() -> None:
+    series = increments(count=72)
+    series.present[24:49] = False
+    counts, _ = counting.count(series, point())
+    first, last = [report.body for report in reports.archives(counts, point(), DAYS)]
+    assert first["missing"] == []
+    assert [body[edge] for body in (first, last) for edge in ("register_start", "register_end")] == [None] * 4
+
+
 def test_a_day_that_begins_late_lists_what_it_lacks() -> None:
     series = replace(increments(count=4), start_s=increments().start_s + 20 * 3600)
     counts, _ = counting.count(series, point())

@@ -312,7 +312,7 @@ class Silence(Protocol):
     """Days that nobody reported."""
 
     def sweep(self, grace_s: int, most_days: int) -> int:
-        """Let days become due as the clock passes; gives how many did, 0 when none is left."""
+        """Let about so many days become due as the clock passes; gives how many did, 0 when none is left."""
         ...
 
 

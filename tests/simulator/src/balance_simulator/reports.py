@@ -76,7 +76,9 @@ def _days(counts: Counts, days: Days) -> Iterator[tuple[date, int, int]]:
 
 
 def _archive(counts: Counts, point: UsagePoint, start_s: int, end_s: int, kind: str) -> dict[str, Any] | None:
-    """The archive of [start_s, end_s); None when the file says nothing about any of it."""
+    """The archive of [start_s, end_s); None when the file says nothing about any of it. Registers stand on it
+    only when the file has no gap at all, and says all of the span.
+    """
     places = (np.arange(start_s, end_s, counts.step_s) - counts.start_s) // counts.step_s
     there = (places >= 0) & (places < len(counts.pulses))
     known = np.zeros(len(places), np.bool_)
@@ -85,7 +87,10 @@ def _archive(counts: Counts, point: UsagePoint, start_s: int, end_s: int, kind: 
         return None
     values = np.zeros(len(places), np.int64)
     values[known] = counts.pulses[places[known]]
-    registered = known.all() and counts.before is not None and counts.after is not None
+    # What flowed in a gap of the file is not known, so no register that spans one may be claimed.
+    registered = (
+        counts.present.all() and known.all() and counts.before is not None and counts.after is not None
+    )
     return {
         "module_id": point.module,
         "channel": point.channel,

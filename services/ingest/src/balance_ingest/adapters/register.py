@@ -23,7 +23,7 @@ from balance_ingest.domain.days import DAY_S, Days, Span, as_datetime
 from balance_ingest.domain.faults import days_found, faults_of
 from balance_ingest.domain.history import Fitting, UsagePoint, changed_spans
 from balance_ingest.domain.marks import APART_S
-from balance_ingest.domain.plans import falling_due
+from balance_ingest.domain.plans import falling_due, first_of
 from balance_ingest.domain.sensor_kinds import SensorKind
 from balance_ingest.ports import DescribedUsagePoint, Pair
 
@@ -233,7 +233,7 @@ class PostgresSilence:
         (first,) = conn.execute(statement("first_evidence")).fetchone() or (None,)
         if first is None:
             return []
-        return falling_due(self._days, max(clock.due_before, first), until)[:most_days]
+        return first_of(falling_due(self._days, max(clock.due_before, first), until), most_days)
 
     def _lacking(self, conn: Connection[Any], day: int, allowed: int) -> set[int]:
         """Channels of this allowance that were silent on a day, or some of whose hours may be missing."""

@@ -107,6 +107,13 @@ def falling_due(days: Days, after: int, until: int) -> list[tuple[int, int, int]
     return sorted(one for one in found if after < one[0] <= until)
 
 
+def first_of(due: Sequence[tuple[int, int, int]], most: int) -> Sequence[tuple[int, int, int]]:
+    """The first of what falls due, about so many: all that falls due at one instant stays together, for the
+    instant is all that is kept of how far it was told.
+    """
+    return due if len(due) <= most else [one for one in due if one[0] <= due[most - 1][0]]
+
+
 def session_spans(settings: Sequence[SessionSetting]) -> list[PlanSpan]:
     """Session plans by the spans in which they are in force."""
     spans = [
