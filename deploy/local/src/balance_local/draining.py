@@ -108,6 +108,18 @@ def wait_for_register(of: Installation, patience_s: float = 60.0) -> None:
         time.sleep(POLL_S)
 
 
+def wait_for_delivery(of: Installation, patience_s: float = 60.0) -> None:
+    """Return when delivery was judged since this was called. Raises StuckError when it was not."""
+    delivery, deadline = _Delivery(of), time.monotonic() + patience_s
+    while not delivery.is_judged():
+        if time.monotonic() > deadline:
+            raise StuckError(
+                f"delivery was not judged for {patience_s:.0f} s. "
+                f"Look at the log of the ingest worker in {of.folder / 'logs'}"
+            )
+        time.sleep(POLL_S)
+
+
 class _Delivery:
     """Whether the ingest worker judged delivery since: of two looks that ended since, one began since."""
 

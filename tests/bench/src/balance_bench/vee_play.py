@@ -14,7 +14,7 @@ from balance_chaos.field_play import sent
 from balance_chaos.settling import wait_until_idle
 from balance_chaos.stage import codec_of, fresh_installation, settings_of
 from balance_chaos.traffic import Outgoing, send
-from balance_local import assets
+from balance_local import assets, draining
 from balance_local.installation import Installation
 from balance_simulator.field import truth_folder
 from balance_simulator.field.plan import FieldPlan
@@ -26,8 +26,6 @@ from balance_bench.vee_holes import Label
 
 ONLY = ("ingest",)
 PATIENCE_S = 900.0
-DELIVERY_PASS_S = 20.0
-"""Within so long of silence of the packets ingest has looked at delivery once more."""
 SILENT_MS = 3 * 86_400_000
 AT_ONCE = 500
 
@@ -179,14 +177,14 @@ def settle(made: Installation) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"not judged after {PATIENCE_S:.0f} s: {left} changes of readings")
         time.sleep(1)
-    time.sleep(DELIVERY_PASS_S)
+    draining.wait_for_delivery(made, PATIENCE_S)
     wait_until_idle(made, PATIENCE_S, ONLY)
 
 
 def _silent(made: Installation) -> list[Seen]:
     """Findings of silence while it lasts."""
     wait_until_idle(made, PATIENCE_S, ONLY)
-    time.sleep(DELIVERY_PASS_S)
+    draining.wait_for_delivery(made, PATIENCE_S)
     return [one for one in _findings(made) if one.rule.startswith("delivery.")]
 
 
