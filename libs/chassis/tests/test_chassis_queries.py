@@ -25,6 +25,12 @@ def test_statements_by_name(package: str) -> None:
     assert statements(package) == {"one": "SELECT 1", "two": "SELECT 2"}
 
 
+@pytest.mark.parametrize("package", ["-- name: one\nSELECT 1\n"], indirect=True)
+def test_every_file_of_statements_counts(package: str, tmp_path: Path) -> None:
+    (tmp_path / package / "sql" / "more.sql").write_text("-- Of a part.\n\n-- name: two\nSELECT 2\n", "utf-8")
+    assert statements(package) == {"one": "SELECT 1", "two": "SELECT 2"}
+
+
 @pytest.mark.parametrize("package", ["-- name: one\nSELECT 1\n\n-- name: one\nSELECT 2\n"], indirect=True)
 def test_a_name_given_twice_is_refused(package: str) -> None:
     with pytest.raises(ValueError, match="found twice: one"):

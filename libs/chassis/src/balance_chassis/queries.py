@@ -1,4 +1,4 @@
-"""The statements of a service's `sql/queries.sql`, by name."""
+"""The statements of a service's `sql/*.sql`, by name."""
 
 import re
 from collections.abc import Mapping
@@ -13,8 +13,12 @@ def statements(package: str) -> Mapping[str, LiteralString]:
 
     Raises ValueError for a name that is given twice.
     """
-    text = (files(package) / "sql" / "queries.sql").read_text("utf-8")
-    parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)[1:]
+    sources = sorted((f for f in (files(package) / "sql").iterdir() if f.name.endswith(".sql")), key=str)
+    parts = [
+        part
+        for source in sources
+        for part in re.split(r"^-- name: (\w+)$", source.read_text("utf-8"), flags=re.MULTILINE)[1:]
+    ]
     names = parts[::2]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

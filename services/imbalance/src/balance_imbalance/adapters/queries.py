@@ -1,4 +1,4 @@
-"""The statements of `sql/queries.sql`, by name."""
+"""The statements of `sql/*.sql`, by name."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from balance_chassis.queries import statements
 
 
 def statement(name: str) -> LiteralString:
-    """One of them. Raises KeyError for a name that the file does not have."""
+    """One of them. Raises KeyError for a name that no file has."""
     return statements("balance_imbalance")[name]
