@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from balance_chassis.lanes import BACKLOG, LIVE
+from balance_chassis.lanes import BACKLOG, LIVE, RECOMPUTATION
 from balance_chassis.markers import Markers
 from balance_chassis.migrations import migrate
 from balance_chassis.testing import Installation
@@ -143,3 +143,34 @@ def test_live_comes_first_then_the_newest_day(reader: psycopg.Connection) -> Non
         )
     assert MARKERS.due(reader, 10) == [3, 2, 1, 4]
     assert MARKERS.due(reader, 2) == [3, 2]
+
+
+def test_recomputation_is_due_only_while_nothing_else_is(reader: psycopg.Connection) -> None:
+    mark(reader, *range(20), subject=1, lane=RECOMPUTATION)
+    mark(reader, 30, subject=2, lane=RECOMPUTATION)
+    assert MARKERS.due(reader, 10) == [1, 2]
+    mark(reader, -5, subject=3, lane=BACKLOG)
+    assert MARKERS.due(reader, 10) == [1, 2], "what is not due yet holds nothing up"
+    reader.execute("UPDATE trial.markers SET marked_at = marked_at - interval '1 min' WHERE subject_id = 3")
+    assert MARKERS.due(reader, 10) == [3]
+
+
+def test_days_of_other_lanes_are_taken_before_those_to_be_recomputed(reader: psycopg.Connection) -> None:
+    mark(reader, *range(10), lane=RECOMPUTATION)
+    mark(reader, 2, -3)
+    assert MARKERS.take(reader, 1, 10) == [(day(2), LIVE), (day(-3), LIVE)]
+    taken = MARKERS.take(reader, 1, 10)
+    assert taken == [(day(number), RECOMPUTATION) for number in (9, 8, 7, 6, 5, 4, 3, 1, 0)]
+
+
+def test_what_is_due_is_found_among_very_many_recomputations(reader: psycopg.Connection) -> None:
+    """By an index: live days are looked for ten times a second all the while."""
+    MARKERS.add(reader, [(n % 50, day(n // 50)) for n in range(20_000)], RECOMPUTATION)
+    mark(reader, 0, subject=7)
+    reader.execute("ANALYZE trial.markers")
+    plans = []
+    for lane in ("lane < 2", "lane = 2 ORDER BY id LIMIT 1000"):
+        rows = reader.execute(f"EXPLAIN SELECT subject_id FROM trial.markers WHERE {lane}".encode())
+        plans.append(str(rows.fetchall()))
+    assert "markers_but_recomputations" in plans[0]
+    assert "markers_of_recomputations" in plans[1]

@@ -11,12 +11,13 @@ from typing import Any
 
 from psycopg import Connection, IsolationLevel
 
-from balance_chassis.lanes import BACKLOG, LIVE
+from balance_chassis.lanes import BACKLOG, LIVE, RECOMPUTATION
 from balance_chassis.postgres import copy_binary, identifier
 
 _LIVE_QUIET_S = 0.2
 _LIVE_AT_MOST_S = 0.8
 _BACKLOG_S = 5.0
+_RECOMPUTATIONS_LOOKED_AT = 1000
 
 
 class Markers:
@@ -38,13 +39,14 @@ class Markers:
         """Subjects to compute now, live before backlog, then the newest day first.
 
         Live: no new marker for 0.2 s, or the oldest 0.8 s old. Backlog: the oldest 5 s old, so that what
-        still pours in is computed once and not a hundred times.
+        still pours in is computed once and not a hundred times. Recomputation: when nothing of these is due,
+        those marked first.
         """
         rows = conn.execute(
             f"""
             WITH aged AS (
                 SELECT subject_id, lane, day_start, extract(epoch FROM clock_timestamp() - marked_at) AS age_s
-                FROM {self._table}
+                FROM {self._table} WHERE lane < {RECOMPUTATION}
             )
             SELECT subject_id FROM aged GROUP BY subject_id
             HAVING max(age_s) FILTER (WHERE lane = {LIVE}) >= {_LIVE_AT_MOST_S}
@@ -53,12 +55,23 @@ class Markers:
             ORDER BY min(lane), max(day_start) DESC, subject_id LIMIT %s
             """,
             [limit],
-        )
+        ).fetchall()
+        if not rows:
+            rows = conn.execute(
+                f"""
+                SELECT DISTINCT subject_id FROM (
+                    SELECT subject_id FROM {self._table} WHERE lane = {RECOMPUTATION}
+                    ORDER BY id LIMIT {_RECOMPUTATIONS_LOOKED_AT}
+                ) oldest
+                ORDER BY subject_id LIMIT %s
+                """,
+                [limit],
+            ).fetchall()
         return [subject for (subject,) in rows]
 
     def take(self, conn: Connection[Any], subject: int, limit_days: int) -> Sequence[tuple[datetime, int]]:
         """Lock the subject, delete the markers of its newest days, and give these days with their lane,
-        newest first.
+        newest first. Days marked for recomputation alone are given when the subject has no others.
 
         Read state only after this, in the same transaction. Gives nothing when another worker holds the
         subject: it stays due. Raises ValueError if the connection is not READ COMMITTED.
@@ -75,7 +88,12 @@ class Markers:
         return conn.execute(
             f"""
             WITH newest AS (
-                SELECT DISTINCT day_start FROM {self._table} WHERE subject_id = %(subject)s
+                SELECT DISTINCT day_start FROM {self._table}
+                WHERE subject_id = %(subject)s AND (
+                    lane < {RECOMPUTATION} OR NOT EXISTS (
+                        SELECT FROM {self._table} WHERE subject_id = %(subject)s AND lane < {RECOMPUTATION}
+                    )
+                )
                 ORDER BY day_start DESC LIMIT %(limit)s
             ), gone AS (
                 DELETE FROM {self._table} m USING newest
