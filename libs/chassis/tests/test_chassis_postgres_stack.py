@@ -51,11 +51,7 @@ def dsn(installation: Installation) -> Iterator[str]:
 
 def test_migrations_are_applied_once_and_in_order(dsn: str, package: Path) -> None:
     first = migrate(dsn, "trial", "trial_package", Calendar())
-    assert first == [
-        "chassis/0001_create_outbox.sql",
-        "chassis/0002_create_markers.sql",
-        "0001_create_days.sql",
-    ]
+    assert first == [*_chassis(), "0001_create_days.sql"]
     (package / "0002_add_note.sql").write_text("ALTER TABLE days ADD note text")
     assert migrate(dsn, "trial", "trial_package", Calendar()) == ["0002_add_note.sql"]
     assert migrate(dsn, "trial", "trial_package", Calendar()) == []
@@ -83,7 +79,8 @@ def test_two_services_and_many_processes_migrate_one_database(dsn: str) -> None:
 
 
 def _chassis() -> list[str]:
-    return ["chassis/0001_create_outbox.sql", "chassis/0002_create_markers.sql"]
+    names = ("0001_create_outbox", "0002_create_markers", "0003_index_markers_by_lane")
+    return [f"chassis/{name}.sql" for name in names]
 
 
 def test_a_migration_that_fails_leaves_nothing(dsn: str, package: Path) -> None:

@@ -5,9 +5,9 @@ that, each a statement of its own in READ COMMITTED. A write that commits in the
 it did not delete, so the day is computed once more. (Lock, read, delete would lose that write.)
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import Connection, IsolationLevel
 
@@ -20,11 +20,18 @@ _BACKLOG_S = 5.0
 _RECOMPUTATIONS_LOOKED_AT = 1000
 
 
-class Markers:
-    """The table `<schema>.markers` of a service."""
+_WHOLE_TABLE = -1
 
-    def __init__(self, schema: str) -> None:
-        self._table = f"{identifier(schema)}.markers"
+
+class Markers:
+    """The table `<schema>.markers` of a service, or another of its form.
+
+    A table is worked on subject by subject (`due`, `take`) or many subjects at once (`take_many`), never
+    both.
+    """
+
+    def __init__(self, schema: str, table: str = "markers") -> None:
+        self._table = f"{identifier(schema)}.{identifier(table)}"
 
     def add(self, conn: Connection[Any], pairs: Iterable[tuple[int, datetime]], lane: int) -> None:
         """Mark (subject, start of day) pairs, each once however often it is given."""
@@ -34,6 +41,13 @@ class Markers:
         columns, types = ("subject_id", "day_start", "lane"), ("int4", "timestamptz", "int2")
         with conn.cursor() as cur:
             copy_binary(cur, self._table, columns, types, rows)
+
+    def add_selected(
+        self, conn: Connection[Any], query: LiteralString, parameters: Mapping[str, Any], lane: int
+    ) -> int:
+        """Mark the (subject, start of day) pairs that a query gives, each once; gives how many."""
+        marked = f"INSERT INTO {self._table} (subject_id, day_start, lane) SELECT DISTINCT q.*, {lane:d} FROM"
+        return conn.execute(f"{marked} ({query}) AS q", parameters).rowcount
 
     def due(self, conn: Connection[Any], limit: int) -> list[int]:
         """Subjects to compute now, live before backlog, then the newest day first.
@@ -76,14 +90,7 @@ class Markers:
         Read state only after this, in the same transaction. Gives nothing when another worker holds the
         subject: it stays due. Raises ValueError if the connection is not READ COMMITTED.
         """
-        if conn.isolation_level not in (None, IsolationLevel.READ_COMMITTED):
-            raise ValueError(
-                f"expected READ COMMITTED, found {conn.isolation_level}: markers would lose updates"
-            )
-        locked = conn.execute(
-            "SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)", [self._table, subject]
-        ).fetchone()
-        if locked != (True,):
+        if not self._locked(conn, subject):
             return []
         return conn.execute(
             f"""
@@ -104,3 +111,41 @@ class Markers:
             """,
             {"subject": subject, "limit": limit_days},
         ).fetchall()
+
+    def take_many(
+        self, conn: Connection[Any], limit: int, quiet_s: float = _BACKLOG_S
+    ) -> Sequence[tuple[int, datetime, int]]:
+        """Lock the table for whoever takes from it, delete the markers of the days marked longest ago, and
+        give them as (subject, start of day, lane), each once.
+
+        Of markers ``quiet_s`` old or older. As with `take`, read state only after this; gives nothing while
+        another transaction has taken some.
+        """
+        if not self._locked(conn, _WHOLE_TABLE):
+            return []
+        return conn.execute(
+            f"""
+            WITH oldest AS (
+                SELECT DISTINCT subject_id, day_start FROM (
+                    SELECT subject_id, day_start FROM {self._table}
+                    WHERE marked_at <= clock_timestamp() - %(quiet_s)s * INTERVAL '1 s'
+                    ORDER BY id LIMIT %(limit)s
+                ) aged
+            ), gone AS (
+                DELETE FROM {self._table} m USING oldest
+                WHERE m.subject_id = oldest.subject_id AND m.day_start = oldest.day_start
+                RETURNING m.subject_id, m.day_start, m.lane
+            )
+            SELECT subject_id, day_start, min(lane) FROM gone GROUP BY subject_id, day_start
+            ORDER BY subject_id, day_start
+            """,
+            {"limit": limit, "quiet_s": quiet_s},
+        ).fetchall()
+
+    def _locked(self, conn: Connection[Any], subject: int) -> bool:
+        if conn.isolation_level not in (None, IsolationLevel.READ_COMMITTED):
+            raise ValueError(
+                f"expected READ COMMITTED, found {conn.isolation_level}: markers would lose updates"
+            )
+        query = "SELECT pg_try_advisory_xact_lock(hashtext(%s), %s)"
+        return conn.execute(query, [self._table, subject]).fetchone() == (True,)
