@@ -15,7 +15,9 @@ from balance_chassis.errors import BadRecord
 from balance_ingest.adapters import wire_described
 from balance_ingest.domain.days import DAY_S, HOUR_S, Days
 from balance_ingest.domain.history import FOREVER
-from balance_ingest.domain.plans import (
+from balance_ingest.domain.plans import falling_due, first_of, is_due
+from balance_kernel.calendar import Calendar
+from balance_kernel.plans import (
     Allowance,
     PlanSpan,
     SessionSetting,
@@ -23,13 +25,9 @@ from balance_ingest.domain.plans import (
     allowance_at,
     allowances_of,
     differing,
-    falling_due,
-    first_of,
-    is_due,
     packet_spans,
     session_spans,
 )
-from balance_kernel.calendar import Calendar
 
 DAYS = Days(Calendar("Europe/Chisinau", 0))
 DAY = DAYS.day_of(int(datetime(2026, 3, 10, 12, tzinfo=UTC).timestamp()))
@@ -186,7 +184,8 @@ def test_every_day_falls_due_however_many_at_a_time() -> None:
     """The day a daily module owes and that of seven days before a weekly one owes fall due at one instant."""
     first, last = day(0), day(60)
     for most in range(1, 10):
-        told, reached = [], first
+        told: list[tuple[int, int, int]] = []
+        reached = first
         while due := first_of(falling_due(DAYS, reached, last), most):
             told.extend(due)
             reached = due[-1][0]
