@@ -12,6 +12,7 @@ Everything common to the processes of an installation is read by `load`. A servi
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -134,6 +135,15 @@ class Reader:
     ) -> float:
         """A number within bounds."""
         return self._number(name, default, at_least, at_most, float, "a number")
+
+    def day(self, name: str) -> date | None:
+        """A day of the calendar such as 2026-03-01; None if it is not set."""
+        value = self.optional(name)
+        try:
+            return date.fromisoformat(value) if value else None
+        except ValueError:
+            self.problems.append(f"{name}: expected a date such as 2026-03-01, found {value!r}")
+            return None
 
     def path(self, name: str, *, must_exist: bool = True) -> Path | None:
         """A file; None if it is not set."""

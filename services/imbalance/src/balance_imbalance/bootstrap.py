@@ -74,7 +74,7 @@ class Assembly:
             settings.group_days_a_transaction,
             self._metrics.computed,
         )
-        sweep = handlers.Sweep(store, settings.rules, self._calendar)
+        sweep = handlers.Sweep(store, settings.rules, self._calendar, settings.recompute_from)
         return [
             Publisher(
                 self._pool,

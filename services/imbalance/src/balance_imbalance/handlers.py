@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from balance_kernel.calendar import Calendar
 
@@ -61,16 +61,20 @@ class Sweep:
     settings.
     """
 
-    def __init__(self, store: GroupDayStore, rules: Rules, calendar: Calendar) -> None:
+    def __init__(
+        self, store: GroupDayStore, rules: Rules, calendar: Calendar, recompute_from: date | None = None
+    ) -> None:
         self._store = store
         self._rules = rules
         self._calendar = calendar
+        self._recompute_from = recompute_from
         self._settings_seen = False
 
     def step(self) -> int:
         """Look at some groups, one transaction; gives how many."""
         if not self._settings_seen:
-            self._store.mark_other_settings()
+            since = self._calendar.start_of(self._recompute_from) if self._recompute_from else None
+            self._store.mark_other_settings(since)
             self._settings_seen = True
         last = _last_ended(self._store, self._rules, self._calendar)
         return 0 if last is None else self._store.fill(last, _GROUPS_A_SWEEP)

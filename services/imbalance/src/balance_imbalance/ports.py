@@ -43,7 +43,7 @@ class Register(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A group-day to compute, and the lane (0 live, 1 backlog) its result goes out by."""
+    """A group-day to compute, and the lane (0 live, 1 backlog, 2 recomputation) its result goes out by."""
 
     group: int
     day_start: datetime
@@ -116,6 +116,8 @@ class GroupDayStore(Protocol):
         """
         ...
 
-    def mark_other_settings(self) -> int:
-        """Mark the group-days computed with other settings or an older algorithm; gives how many."""
+    def mark_other_settings(self, since: datetime | None) -> int:
+        """Mark for recomputation the group-days that start then or later (None: all) and were computed with
+        other settings or an older algorithm; gives how many.
+        """
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from balance_chassis import settings as chassis
 
@@ -19,6 +20,8 @@ class ImbalanceSettings:
     rules: Rules
     group_days_a_transaction: int
     """How many group-days the worker computes and writes at once."""
+    recompute_from: date | None
+    """First metering day that other settings or a newer algorithm recompute; None for all."""
 
 
 def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
@@ -45,6 +48,7 @@ def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
         group_days_a_transaction=reader.integer(
             "BALANCE_IMBALANCE_GROUP_DAYS_A_TRANSACTION", 400, at_least=1, at_most=10_000
         ),
+        recompute_from=reader.day("BALANCE_IMBALANCE_RECOMPUTE_FROM"),
     )
     reader.check()
     return settings

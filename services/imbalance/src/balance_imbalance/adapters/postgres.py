@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from balance_chassis.lanes import BACKLOG
+from balance_chassis.lanes import BACKLOG, RECOMPUTATION
 from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
@@ -108,12 +108,19 @@ class PostgresGroupDayStore:
             conn.execute(statement("set_filled"), {"groups": groups, "last": last})
         return len(groups)
 
-    def mark_other_settings(self) -> int:
+    def mark_other_settings(self, since: datetime | None) -> int:
         """See the port."""
-        stamp = {"algorithm_version": ALGORITHM_VERSION, "settings_hash": self._rules.settings_hash}
+        sought = {
+            "algorithm_version": ALGORITHM_VERSION,
+            "settings_hash": self._rules.settings_hash,
+            "since": since,
+        }
         with self._pool.connection() as conn:
-            rows = conn.execute(statement("group_days_of_other_settings"), stamp).fetchall()
-            self._markers.add(conn, rows, BACKLOG)
+            rows = conn.execute(statement("group_days_of_other_settings"), sought).fetchall()
+            self._markers.add(conn, rows, RECOMPUTATION)
+            if rows:
+                # What is due live must at once be found among them by its index.
+                conn.execute(statement("count_markers"))
         return len(rows)
 
     def _existing(

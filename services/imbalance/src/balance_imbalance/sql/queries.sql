@@ -331,6 +331,12 @@ WHERE t.balance_group = i.balance_group
 SELECT balance_group, day_start FROM imbalance.group_days
 WHERE algorithm_version <= %(algorithm_version)s
     AND (algorithm_version, settings_hash) <> (%(algorithm_version)s, %(settings_hash)s)
+    AND day_start >= coalesce(%(since)s::timestamptz, '-infinity')
+EXCEPT
+SELECT subject_id, day_start FROM imbalance.markers WHERE lane = 2
+
+-- name: count_markers
+ANALYZE imbalance.markers
 
 -- name: groups_to_fill
 SELECT balance_group, first_day, filled_from, filled_to FROM imbalance.groups
