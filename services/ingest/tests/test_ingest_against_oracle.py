@@ -19,12 +19,12 @@ from balance_ingest.domain.days import Days
 from balance_ingest.domain.edits import in_order
 from balance_ingest.domain.faults import faults_of
 from balance_ingest.domain.history import Fitting, UsagePoint
-from balance_ingest.domain.plans import allowances_of, packet_spans, session_spans
 from balance_ingest.domain.readings import Computed, compute
 from balance_ingest.domain.screening import Limits
 from balance_ingest.domain.sensor_kinds import kind_of
 from balance_ingest.ports import DescribedUsagePoint
 from balance_kernel.calendar import Calendar
+from balance_kernel.plans import allowances_of, packet_spans, session_spans
 from balance_kernel.quantity import Quality
 from balance_oracle import Tables
 from balance_oracle.fleets import latest

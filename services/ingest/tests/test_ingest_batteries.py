@@ -13,14 +13,8 @@ from balance_ingest.domain.batteries import CONCENTRATOR, MODULE, forecast_end, 
 from balance_ingest.domain.days import DAY_S
 from balance_ingest.domain.delivery import Battery, DeliveryLimits, find_batteries
 from balance_ingest.domain.history import FOREVER
-from balance_ingest.domain.plans import (
-    BatteryFitting,
-    PlanSpan,
-    SessionSetting,
-    Setting,
-    packet_spans,
-    session_spans,
-)
+from balance_ingest.domain.plans import BatteryFitting
+from balance_kernel.plans import PlanSpan, SessionSetting, Setting, packet_spans, session_spans
 
 NOW = int(datetime(2026, 3, 10, tzinfo=UTC).timestamp())
 FITTED = NOW - 400 * DAY_S

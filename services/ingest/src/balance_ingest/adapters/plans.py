@@ -9,19 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from balance_chassis.postgres import copy_binary
-from psycopg import Connection
-from psycopg.types.json import Jsonb
-
-from balance_ingest.adapters.queries import statement
-from balance_ingest.adapters.work import Now, Pool, mark_days
-from balance_ingest.domain.batteries import CONCENTRATOR, MODULE, LifeTable, forecast_end, in_use
-from balance_ingest.domain.days import DAY_S, Days, Span
-from balance_ingest.domain.plans import (
+from balance_kernel.plans import (
     LONGEST_ALLOWANCE,
     Allowance,
-    BatteryFitting,
-    DescribedConcentrator,
-    DescribedModule,
     PlanSpan,
     SessionSetting,
     Setting,
@@ -30,6 +20,14 @@ from balance_ingest.domain.plans import (
     packet_spans,
     session_spans,
 )
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from balance_ingest.adapters.queries import statement
+from balance_ingest.adapters.work import Now, Pool, mark_days
+from balance_ingest.domain.batteries import CONCENTRATOR, MODULE, LifeTable, forecast_end, in_use
+from balance_ingest.domain.days import DAY_S, Days, Span
+from balance_ingest.domain.plans import BatteryFitting, DescribedConcentrator, DescribedModule
 from balance_ingest.ports import Pair
 
 _FORECAST_AT_ONCE = 2000

@@ -6,15 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from balance_chassis.errors import BadRecord
+from balance_kernel.plans import SessionSetting, Setting
 
 from balance_ingest.adapters.wire import MAX_HISTORY, check_id, check_range, instant
-from balance_ingest.domain.plans import (
-    BatteryFitting,
-    DescribedConcentrator,
-    DescribedModule,
-    SessionSetting,
-    Setting,
-)
+from balance_ingest.domain.plans import BatteryFitting, DescribedConcentrator, DescribedModule
 
 _MAX_DEPTH = 16
 _MAX_NAME = 256

@@ -11,6 +11,7 @@ import numpy as np
 from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import ensure_partitions
+from balance_kernel.plans import Allowance
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -38,7 +39,6 @@ from balance_ingest.domain.heard import Heard
 from balance_ingest.domain.history import UsagePoint
 from balance_ingest.domain.packets import ModuleEvent
 from balance_ingest.domain.plain import PlainDays, Windows
-from balance_ingest.domain.plans import Allowance
 from balance_ingest.domain.screening import Noted, Refusal
 from balance_ingest.domain.sheet import ReadingDay
 from balance_ingest.domain.telemetry import News, Telemetry

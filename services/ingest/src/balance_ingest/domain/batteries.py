@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
+from balance_kernel.plans import DAILY, UNSPECIFIED, PlanSpan
+
 from balance_ingest.domain.days import DAY_S
 from balance_ingest.domain.history import FOREVER
-from balance_ingest.domain.plans import DAILY, UNSPECIFIED, BatteryFitting, PlanSpan
+from balance_ingest.domain.plans import BatteryFitting
 
 MODULE = "MODULE"
 CONCENTRATOR = "CONCENTRATOR"

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from balance_kernel.plans import Allowance
+
 from balance_ingest.domain.clocks import ClockDay
 from balance_ingest.domain.faults import Fault
-from balance_ingest.domain.plans import Allowance
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from balance_kernel.plans import allowance_at
 
 from balance_ingest.domain import sensors, wording, wording_telemetry
 from balance_ingest.domain.channel_days import NO_EVIDENCE, ChannelEvidence
@@ -23,7 +24,7 @@ from balance_ingest.domain.intervals import HourCounts, high, hours_from_interva
 from balance_ingest.domain.join import Slots
 from balance_ingest.domain.marks import EVER, Known
 from balance_ingest.domain.overlay import lay_over, undecided
-from balance_ingest.domain.plans import allowance_at, is_due
+from balance_ingest.domain.plans import is_due
 from balance_ingest.domain.runs import INTERVAL_GAP_S, Jump, two_devices
 from balance_ingest.domain.sheet import MISSING, VALID, ReadingDay, Sheet, stretches
 from balance_ingest.domain.silence import missing_day, missing_hours
