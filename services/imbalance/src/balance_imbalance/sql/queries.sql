@@ -256,7 +256,8 @@ CROSS JOIN LATERAL (
 ORDER BY r.usage_point, r.day_start DESC
 
 -- name: make_incoming_group_days
-CREATE TEMPORARY TABLE IF NOT EXISTS incoming_group_days (LIKE imbalance.group_days) ON COMMIT DELETE ROWS
+CREATE TEMPORARY TABLE IF NOT EXISTS incoming_group_days (LIKE imbalance.group_days INCLUDING DEFAULTS)
+ON COMMIT DELETE ROWS
 
 -- name: upsert_group_days
 INSERT INTO imbalance.group_days AS t
