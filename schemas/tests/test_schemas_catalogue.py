@@ -39,6 +39,7 @@ def test_every_topic_of_the_house_is_named_by_a_constant() -> None:
         catalogue.ASSETS,
         catalogue.MODULE_EVENTS,
         catalogue.READING_EDITS,
+        catalogue.WEATHER,
     }
     assert constants == set(catalogue.load().topics)
 

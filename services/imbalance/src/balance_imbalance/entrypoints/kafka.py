@@ -9,12 +9,14 @@ from balance_chassis.framing import decoded
 from balance_kernel.calendar import Calendar
 from balance_schemas.codec import Codec
 
-from balance_imbalance.adapters import wire
+from balance_imbalance.adapters import wire, wire_weather
 from balance_imbalance.domain.messages import Asset, ReadingDays
+from balance_imbalance.domain.weather_reports import WeatherReport
 
 READINGS_GROUP = "imbalance-readings"
 READINGS_BACKLOG_GROUP = "imbalance-readings-backlog"
 ASSETS_GROUP = "imbalance-assets"
+WEATHER_GROUP = "imbalance-weather"
 
 NOT_OURS = "an asset that no balance depends on"
 """What `decode_asset` makes of a record of the register that says nothing about groups."""
@@ -42,11 +44,20 @@ def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset
     raise BadRecord(f"expected {wire.USAGE_POINT} or {wire.GROUP}, found {name}: written to the wrong topic")
 
 
+def decode_weather(codec: Codec, calendar: Calendar, data: bytes | None) -> WeatherReport:
+    """A weather day of framed bytes; ``codec`` gives raw timestamps. Raises BadRecord."""
+    name, value = decoded(codec, data)
+    if name != wire_weather.WEATHER_DAY:
+        raise BadRecord(f"expected {wire_weather.WEATHER_DAY}, found {name}: written to the wrong topic")
+    return wire_weather.from_wire_weather_day(value, calendar)
+
+
 Decode = Callable[[Codec, Calendar, bytes | None], object]
 
 CONSUMERS: Mapping[str, Decode] = {
     READINGS_GROUP: decode_readings,
     READINGS_BACKLOG_GROUP: decode_readings,
     ASSETS_GROUP: decode_asset,
+    WEATHER_GROUP: decode_weather,
 }
 """By consumer group of the catalogue: framed bytes to what its handler takes."""

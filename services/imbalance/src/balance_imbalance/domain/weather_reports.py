@@ -1,0 +1,35 @@
+"""What the topic of weather tells this service (docs/domain.md §5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from balance_imbalance.domain.weather import ObjectPath, WeatherDay, WeatherKind
+
+Source = tuple[ObjectPath, WeatherKind, str]
+"""Object path, kind and name: who tells weather, and of which object."""
+
+
+@dataclass(frozen=True, slots=True)
+class WeatherReport:
+    """A weather day in one of its versions; ``reported_at`` in seconds."""
+
+    day: WeatherDay
+    version: int
+    reported_at: int
+
+    @property
+    def source(self) -> Source:
+        """Whose day it is."""
+        return self.day.object_path, self.day.kind, self.day.name
+
+
+def newest_reports(reports: Iterable[WeatherReport]) -> Sequence[WeatherReport]:
+    """The greatest version of each (source, day), in the order of both; of equal ones the first."""
+    newest: dict[tuple[Source, int], WeatherReport] = {}
+    for report in reports:
+        held = newest.setdefault((report.source, report.day.day_start), report)
+        if report.version > held.version:
+            newest[report.source, report.day.day_start] = report
+    return [newest[key] for key in sorted(newest)]
