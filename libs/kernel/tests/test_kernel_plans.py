@@ -26,11 +26,7 @@ ALLOWED = {"WEEKLY": 7, "MONTHLY": 31}
 def test_the_greater_of_mode_and_session_plan_allows() -> None:
     sessions = {"J": session_spans([SessionSetting(0, "WEEKLY"), SessionSetting(50, "DAILY")])}
     spans = packet_spans([Setting(10, "DAILY", "J"), Setting(40, "MONTHLY", "J")], sessions)
-    assert allowances_of(spans) == [
-        Allowance(10, 40, 7),
-        Allowance(40, 50, 31),
-        Allowance(50, FOREVER, 31),
-    ]
+    assert allowances_of(spans) == [Allowance(10, 40, 7), Allowance(40, FOREVER, 31)]
     assert [allowance_at(allowances_of(spans), at) for at in (9, 10, 39, 40, 10**12)] == [0, 7, 7, 31, 31]
 
 

@@ -6,15 +6,17 @@ they are; the chassis knows which of them pass.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
+from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
 from balance_imbalance.domain.messages import Group, ReadingDay, UsagePoint
+from balance_imbalance.domain.register import DescribedPoint
 
 
 class ReadingDayStore(Protocol):
@@ -63,7 +65,15 @@ class GroupDayWork(Protocol):
     """One transaction of the worker. It holds its groups: no reading of theirs is being stored meanwhile."""
 
     def histories(self) -> Mapping[int, GroupHistory]:
-        """Memberships and meters of each group held."""
+        """Memberships, meters, resource and problems of each group held."""
+        ...
+
+    def described(self, usage_points: Iterable[int]) -> Mapping[int, DescribedPoint]:
+        """What the register says of each of these usage points; one query."""
+        ...
+
+    def equipment(self, usage_points: Iterable[int]) -> Equipment:
+        """Allowances and thermometers of these usage points; two queries."""
         ...
 
     def first_days(self) -> Mapping[int, datetime | None]:
@@ -71,7 +81,7 @@ class GroupDayWork(Protocol):
         ...
 
     def readings(self, due: Sequence[Due]) -> ReadingTable:
-        """Readings of the groups' usage points on these days."""
+        """Readings of the groups' usage points, and of their thermometers, on these days."""
         ...
 
     def complete_days(self, spans: Mapping[int, tuple[datetime, datetime]]) -> CompleteDays:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -20,11 +20,19 @@ from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_group_day
 from balance_imbalance.adapters.partitions import Partitions
-from balance_imbalance.adapters.postgres_readings import SCHEMA
-from balance_imbalance.adapters.postgres_register import read_memberships, read_meters
-from balance_imbalance.adapters.queries import statement
+from balance_imbalance.adapters.queries import SCHEMA, statement
+from balance_imbalance.adapters.register_rows import (
+    read_equipment,
+    read_memberships,
+    read_meters,
+    read_points,
+    read_problems,
+    read_resources,
+)
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.days import out_of_place, silent_days
+from balance_imbalance.domain.equipment import Equipment
+from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.rules import ALGORITHM_VERSION, Rules
 from balance_imbalance.ports import Due, Result
 
@@ -152,7 +160,21 @@ class PostgresGroupDayWork:
         meters = read_meters(
             self._conn, sorted({m.usage_point for each in memberships.values() for m in each})
         )
-        return {group: GroupHistory.of(memberships.get(group, ()), meters) for group in groups}
+        resources, problems = read_resources(self._conn, groups), read_problems(self._conn, groups)
+        return {
+            group: GroupHistory.of(
+                memberships.get(group, ()), meters, resources[group], problems.get(group, ())
+            )
+            for group in groups
+        }
+
+    def described(self, usage_points: Iterable[int]) -> Mapping[int, DescribedPoint]:
+        """See the port."""
+        return read_points(self._conn, usage_points)
+
+    def equipment(self, usage_points: Iterable[int]) -> Equipment:
+        """See the port."""
+        return read_equipment(self._conn, usage_points)
 
     def first_days(self) -> Mapping[int, datetime | None]:
         """See the port."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -11,19 +10,17 @@ from balance_chassis.lanes import BACKLOG
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar
-from balance_kernel.quantity import Role
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.postgres_numbers import UsagePointNumbers
-from balance_imbalance.adapters.postgres_readings import SCHEMA
-from balance_imbalance.adapters.queries import statement
+from balance_imbalance.adapters.queries import SCHEMA, statement
+from balance_imbalance.adapters.register_rows import read_memberships, read_meters
 from balance_imbalance.domain.messages import Group, UsagePoint
 from balance_imbalance.domain.register import (
     FOREVER,
     ChangedSpan,
     Membership,
-    Meter,
     changed_memberships,
     changed_meters,
 )
@@ -40,7 +37,6 @@ _MEMBERSHIP_COLUMNS = (
     "valid_to",
 )
 _MEMBERSHIP_TYPES = ("int4", "int4", "int4", "int2", "int8", "timestamptz", "timestamptz")
-_ROLES = list(Role)
 
 
 class PostgresRegister:
@@ -169,24 +165,6 @@ class PostgresRegister:
         ]
         points, starts, ends = (list(column) for column in zip(*rows, strict=True))
         return {"usage_points": points, "starts": starts, "ends": ends}
-
-
-def read_meters(conn: Connection[Any], usage_points: Sequence[int]) -> Mapping[int, Sequence[Meter]]:
-    """Meters of these usage points in the order fitted; those without are left out."""
-    found: defaultdict[int, list[Meter]] = defaultdict(list)
-    rows = conn.execute(statement("meters"), {"usage_points": list(usage_points), "forever": FOREVER})
-    for point, fitted_at, removed_at, class_ppm, pulse_weight in rows:
-        found[point].append(Meter(fitted_at, removed_at, class_ppm, pulse_weight))
-    return found
-
-
-def read_memberships(conn: Connection[Any], groups: Sequence[int]) -> Mapping[int, Sequence[Membership]]:
-    """Memberships of these groups in the order of the register; groups without are left out."""
-    found: defaultdict[int, list[Membership]] = defaultdict(list)
-    rows = conn.execute(statement("memberships"), {"groups": list(groups), "forever": FOREVER})
-    for group, point, role, coefficient, valid_from, valid_to in rows:
-        found[group].append(Membership(point, _ROLES[role], coefficient, valid_from, valid_to))
-    return found
 
 
 def _instant(seconds: int) -> datetime:

@@ -6,6 +6,8 @@ from typing import LiteralString
 
 from balance_chassis.queries import statements
 
+SCHEMA = "imbalance"
+
 
 def statement(name: str) -> LiteralString:
     """One of them. Raises KeyError for a name that no file has."""

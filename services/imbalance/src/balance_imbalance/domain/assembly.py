@@ -8,11 +8,11 @@ from datetime import datetime
 
 import numpy as np
 from balance_kernel.calendar import HOUR_S
-from balance_kernel.quantity import Quality, Role
+from balance_kernel.quantity import Quality, Resource, Role
 
 from balance_imbalance.domain.estimate import past_days
 from balance_imbalance.domain.figures import GroupDayInput, Ints, Side
-from balance_imbalance.domain.register import Membership, Meter
+from balance_imbalance.domain.register import Membership, Meter, ProblemSpan
 
 MOST_HOURS = 25
 
@@ -109,19 +109,27 @@ class RoleHistory:
 
 @dataclass(frozen=True)
 class GroupHistory:
-    """All memberships of a group, in the order of the register."""
+    """All memberships of a group as resolved (§4.0), in the order of the register."""
 
     supply: RoleHistory
     members: RoleHistory
+    resource: Resource = Resource.UNSPECIFIED
+    problems: Sequence[ProblemSpan] = ()
 
     @classmethod
-    def of(cls, memberships: Sequence[Membership], meters: Mapping[int, Sequence[Meter]]) -> GroupHistory:
+    def of(
+        cls,
+        memberships: Sequence[Membership],
+        meters: Mapping[int, Sequence[Meter]],
+        resource: Resource = Resource.UNSPECIFIED,
+        problems: Sequence[ProblemSpan] = (),
+    ) -> GroupHistory:
         """From the memberships of both roles."""
-        sides = (
+        supply, members = (
             RoleHistory([m for m in memberships if m.role is role], meters)
             for role in (Role.SUPPLY, Role.MEMBER)
         )
-        return cls(*sides)
+        return cls(supply, members, resource, problems)
 
 
 CompleteDays = Mapping[int, Sequence[tuple[int, Ints]]]

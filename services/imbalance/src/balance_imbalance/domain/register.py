@@ -6,10 +6,11 @@ Instants are seconds since 1970 (UTC). ``FOREVER`` stands for an end that is not
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
-from balance_kernel.quantity import Role
+from balance_kernel.quantity import Resource, Role
 
 FOREVER = 2**62
 
@@ -28,13 +29,57 @@ class Membership:
 @dataclass(frozen=True, slots=True)
 class Meter:
     """A meter fitted from ``fitted_at`` up to, not including, ``removed_at``: class in millionths, pulse in
-    base units.
+    base units, starting flow in base units an hour (0 when it is not known).
     """
 
     fitted_at: int
     removed_at: int
     class_ppm: int
     pulse_weight: int
+    q_start: int = 0
+    is_compensated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedPoint:
+    """What the register says of a usage point beside its meters and channels. Nobody described it: the
+    defaults.
+    """
+
+    usage_point_id: str
+    resource: Resource = Resource.UNSPECIFIED
+    object_path: tuple[str, ...] = ()
+    is_outdoor: bool = False
+
+
+class GroupProblem(IntEnum):
+    """What of the register makes a group-day questionable (§4.0): names are the symbols of the contract,
+    numbers what tables hold.
+    """
+
+    UNSPECIFIED = 0
+    NO_SUPPLY = 1
+    NO_MEMBER = 2
+    OVERLAPPING_MEMBERSHIP = 3
+    NESTED_CYCLE = 4
+    UNKNOWN_GROUP = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ProblemSpan:
+    """A group's register has this problem from ``start`` up to, not including, ``end``.
+
+    NO_SUPPLY and NO_MEMBER are none of these: whoever computes a day sees them.
+    """
+
+    problem: GroupProblem
+    start: int
+    end: int
+
+
+def problems_of_day(spans: Iterable[ProblemSpan], day_start: int, day_end: int) -> Sequence[GroupProblem]:
+    """Problems whose span meets the day, each once, in the order of the contract."""
+    return sorted({span.problem for span in spans if span.start < day_end and day_start < span.end})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,9 +105,13 @@ def changed_memberships(old: Sequence[Membership], new: Sequence[Membership]) ->
 
 
 def changed_meters(usage_point: int, old: Sequence[Meter], new: Sequence[Meter]) -> Sequence[ChangedSpan]:
-    """Where the meters of a usage point differ in class or pulse weight, ascending."""
+    """Where the meters of a usage point differ in what figures are made of, ascending."""
     sides = [
-        [(m.fitted_at, m.removed_at, (m.class_ppm, m.pulse_weight)) for m in side] for side in (old, new)
+        [
+            (m.fitted_at, m.removed_at, (m.class_ppm, m.pulse_weight, m.q_start, m.is_compensated))
+            for m in side
+        ]
+        for side in (old, new)
     ]
     return [ChangedSpan(usage_point, start, end) for start, end in _differences(*sides)]
 

@@ -56,14 +56,6 @@ WHERE balance_group IN (
 ORDER BY balance_group
 FOR SHARE
 
--- name: lock_groups_of_assets
-SELECT balance_group FROM imbalance.groups
-WHERE group_id = ANY (%(group_ids)s) OR balance_group IN (
-    SELECT balance_group FROM imbalance.memberships WHERE usage_point = ANY (%(usage_points)s)
-)
-ORDER BY balance_group
-FOR SHARE
-
 -- name: changed_days
 SELECT DISTINCT day_start FROM changed_reading_days
 
@@ -98,97 +90,6 @@ UPDATE imbalance.clock SET heard_at = to_timestamp(%(clock_at)s) WHERE heard_at 
 
 -- name: clock
 SELECT heard_at FROM imbalance.clock WHERE isfinite(heard_at)
-
--- name: describe_usage_points
-UPDATE imbalance.usage_points u SET version = d.version
-FROM unnest(%(usage_points)s::int[], %(versions)s::bigint[]) AS d (usage_point, version)
-WHERE u.usage_point = d.usage_point AND (u.version IS NULL OR u.version < d.version)
-RETURNING u.usage_point
-
--- name: meters
-SELECT
-    usage_point,
-    extract(epoch FROM fitted_at)::bigint,
-    coalesce(extract(epoch FROM removed_at)::bigint, %(forever)s),
-    class_ppm,
-    pulse_weight
-FROM imbalance.meters
-WHERE usage_point = ANY (%(usage_points)s)
-ORDER BY usage_point, fitted_at
-
--- name: forget_meters
-DELETE FROM imbalance.meters WHERE usage_point = ANY (%(usage_points)s)
-
--- name: describe_groups
-INSERT INTO imbalance.groups AS g (group_id, name, resource, version)
-SELECT * FROM unnest(%(group_ids)s::text[], %(names)s::text[], %(resources)s::smallint[], %(versions)s::bigint[])
-ORDER BY 1
-ON CONFLICT (group_id) DO UPDATE SET
-    name = excluded.name,
-    resource = excluded.resource,
-    version = excluded.version,
-    filled_from = NULL,
-    filled_to = NULL
-WHERE g.version < excluded.version
-RETURNING group_id, balance_group
-
--- name: memberships
-SELECT
-    balance_group,
-    usage_point,
-    role,
-    coefficient_ppm,
-    extract(epoch FROM valid_from)::bigint,
-    coalesce(extract(epoch FROM valid_to)::bigint, %(forever)s)
-FROM imbalance.memberships
-WHERE balance_group = ANY (%(groups)s)
-ORDER BY balance_group, ordinal
-
--- name: forget_memberships
-DELETE FROM imbalance.memberships WHERE balance_group = ANY (%(groups)s)
-
--- name: days_of_changed_memberships
--- Days of groups in a changed span of a usage point: those computed before, and those with its readings.
-WITH span AS MATERIALIZED (
-    SELECT s.balance_group, s.usage_point, s.start_day, coalesce(s.end_at, 'infinity') AS end_at
-    FROM unnest(
-        %(groups)s::int[], %(usage_points)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[]
-    ) AS s (balance_group, usage_point, start_day, end_at)
-)
-SELECT d.balance_group, d.day_start
-FROM span
-JOIN imbalance.group_days d
-    ON d.balance_group = span.balance_group AND d.day_start >= span.start_day AND d.day_start < span.end_at
-UNION
-SELECT span.balance_group, r.day_start
-FROM span
-JOIN imbalance.reading_days r
-    ON r.usage_point = span.usage_point AND r.day_start >= span.start_day AND r.day_start < span.end_at
-
--- name: days_of_changed_meters
--- Days of groups in a changed span of a usage point, while it belongs to them.
-WITH span AS MATERIALIZED (
-    SELECT s.usage_point, s.start_day, coalesce(s.end_at, 'infinity') AS end_at
-    FROM unnest(%(usage_points)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-        AS s (usage_point, start_day, end_at)
-), held AS MATERIALIZED (
-    SELECT
-        m.balance_group,
-        span.usage_point,
-        greatest(span.start_day, m.valid_from - INTERVAL '25 hours') AS start_at,
-        least(span.end_at, coalesce(m.valid_to, 'infinity')) AS end_at
-    FROM span
-    JOIN imbalance.memberships m USING (usage_point)
-)
-SELECT d.balance_group, d.day_start
-FROM held
-JOIN imbalance.group_days d
-    ON d.balance_group = held.balance_group AND d.day_start >= held.start_at AND d.day_start < held.end_at
-UNION
-SELECT held.balance_group, r.day_start
-FROM held
-JOIN imbalance.reading_days r
-    ON r.usage_point = held.usage_point AND r.day_start >= held.start_at AND r.day_start < held.end_at
 
 -- name: settle_first_day
 -- A reading day counts when the membership is valid at the start of one of its hours and not all is MISSING (5).
@@ -227,12 +128,21 @@ FROM unnest(%(groups)s::int[], %(first_days)s::timestamptz[]) AS n (balance_grou
 WHERE g.balance_group = n.balance_group
 
 -- name: readings_of_groups
--- OFFSET 0 keeps this a look-up by key for each member and day, whatever the planner believes of the table.
+-- With those of their thermometers. OFFSET 0 keeps this a look-up by key for each member and day, whatever the
+-- planner believes of the table.
 SELECT r.usage_point, r.day_start, r."values", r.qualities
 FROM (
-    SELECT DISTINCT m.usage_point, k.day_start
-    FROM unnest(%(groups)s::int[], %(day_starts)s::timestamptz[]) AS k (balance_group, day_start)
-    JOIN imbalance.memberships m USING (balance_group)
+    WITH read AS MATERIALIZED (
+        SELECT DISTINCT m.usage_point, k.day_start
+        FROM unnest(%(groups)s::int[], %(day_starts)s::timestamptz[]) AS k (balance_group, day_start)
+        JOIN imbalance.memberships m USING (balance_group)
+    )
+    SELECT * FROM read
+    UNION
+    SELECT t.thermometer, read.day_start
+    FROM read
+    JOIN imbalance.thermometers t USING (usage_point)
+    WHERE t.valid_from <= read.day_start AND (t.valid_to IS NULL OR t.valid_to > read.day_start)
 ) wanted
 CROSS JOIN LATERAL (
     SELECT * FROM imbalance.reading_days t
