@@ -111,6 +111,31 @@ def test_a_snapshot_of_the_whole_transaction_is_refused(dsn: str) -> None:
             MARKERS.take(conn, 1, 10)
 
 
+def test_many_subjects_are_taken_at_once_those_marked_first_first(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    mark(writer, 4, subject=2, lane=BACKLOG)
+    mark(writer, 1, 3, subject=1, lane=BACKLOG)
+    mark(writer, 4, subject=2)
+    assert MARKERS.take_many(reader, 2, quiet_s=0) == [(1, day(1), BACKLOG), (2, day(4), LIVE)]
+    mark(writer, 4, subject=2)
+    assert MARKERS.take_many(writer, 9, quiet_s=0) == []
+    writer.commit()
+    reader.commit()
+    assert MARKERS.take_many(writer, 9) == []
+    assert MARKERS.take_many(writer, 9, quiet_s=0) == [(1, day(3), BACKLOG), (2, day(4), LIVE)]
+
+
+def test_pairs_that_a_query_gives_are_marked_once_in_a_table_of_its_own(reader: psycopg.Connection) -> None:
+    others = Markers("trial", "other_markers")
+    reader.execute("CREATE TABLE trial.other_markers (LIKE trial.markers INCLUDING ALL)")
+    query = "SELECT s, %(day)s::timestamptz FROM unnest(ARRAY[2, 1, 2]) AS s"
+    assert others.add_selected(reader, query, {"day": DAY}, BACKLOG) == 2
+    assert others.take_many(reader, 9, quiet_s=0) == [(1, DAY, BACKLOG), (2, DAY, BACKLOG)]
+    assert MARKERS.take_many(reader, 9, quiet_s=0) == []
+    reader.rollback()
+
+
 @pytest.mark.parametrize(
     ("lane", "ages_s", "is_due"),
     [

@@ -170,8 +170,10 @@ class House:
             conn.execute(
                 "TRUNCATE imbalance.reading_days, imbalance.group_days, imbalance.memberships, "
                 "imbalance.meters, imbalance.groups, imbalance.usage_points, imbalance.markers, "
-                "imbalance.outbox RESTART IDENTITY"
+                "imbalance.outbox, imbalance.forecast_markers, imbalance.group_forecast_markers "
+                "RESTART IDENTITY CASCADE"
             )
+            conn.execute("UPDATE imbalance.nightly SET done_to = '-infinity'")
             conn.execute("UPDATE imbalance.clock SET heard_at = '-infinity'")
         self.counted.clear()
         self.rules = Rules()

@@ -21,9 +21,10 @@ from psycopg_pool import ConnectionPool
 
 from balance_imbalance import handlers
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
-from balance_imbalance.adapters.postgres_readings import SCHEMA, PostgresReadingDayStore
+from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
 from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.domain.messages import Asset, ReadingDays
 from balance_imbalance.entrypoints import kafka
 from balance_imbalance.metrics import ImbalanceMetrics

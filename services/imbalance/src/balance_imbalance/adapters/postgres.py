@@ -20,6 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_group_day
 from balance_imbalance.adapters.partitions import Partitions
+from balance_imbalance.adapters.postgres_nightly import mark_late_group_days
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.adapters.register_rows import (
     read_equipment,
@@ -32,6 +33,7 @@ from balance_imbalance.adapters.register_rows import (
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.days import out_of_place, silent_days
 from balance_imbalance.domain.equipment import Equipment
+from balance_imbalance.domain.kinds import OF_GROUP_DAYS
 from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.rules import ALGORITHM_VERSION, Rules
 from balance_imbalance.ports import Due, Result
@@ -84,7 +86,7 @@ class PostgresGroupDayStore:
                 due.extend(Due(group, day_start, lane) for day_start, lane in taken)
             self._partitions.ensure(each.day_start for each in due)
             first_days = {each.group: held[each.group] for each in due}
-            yield PostgresGroupDayWork(conn, self._rules, first_days), due
+            yield PostgresGroupDayWork(conn, self._calendar, self._rules, first_days), due
 
     def fill(self, last: datetime, limit_groups: int) -> int:
         """See the port."""
@@ -145,9 +147,14 @@ class PostgresGroupDayWork:
     """Implements `ports.GroupDayWork` on an open transaction that holds its groups."""
 
     def __init__(
-        self, conn: Connection[Any], rules: Rules, first_days: Mapping[int, datetime | None]
+        self,
+        conn: Connection[Any],
+        calendar: Calendar,
+        rules: Rules,
+        first_days: Mapping[int, datetime | None],
     ) -> None:
         self._conn = conn
+        self._calendar = calendar
         self._rules = rules
         self._first_days = first_days
         self._markers = Markers(SCHEMA)
@@ -222,6 +229,7 @@ class PostgresGroupDayWork:
             copy_binary(cur, "incoming_group_days", COLUMNS, TYPES, rows)
         changed = self._conn.execute(statement("upsert_group_days")).fetchall()
         self._conn.execute(statement("stamp_group_days"))
+        mark_late_group_days(self._conn, self._calendar, OF_GROUP_DAYS, changed)
         lanes = {(result.due.group, result.due.day_start): result.due.lane for result in results}
         self._publish([(lanes[key], key) for key in changed])
         return len(changed)

@@ -13,11 +13,12 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.partitions import Partitions
+from balance_imbalance.adapters.postgres_nightly import mark_late_readings
 from balance_imbalance.adapters.postgres_numbers import UsagePointNumbers
-from balance_imbalance.adapters.queries import statement
+from balance_imbalance.adapters.queries import SCHEMA, statement
+from balance_imbalance.domain.kinds import OF_READINGS
 from balance_imbalance.domain.messages import ReadingDay
 
-SCHEMA = "imbalance"
 _TABLE = f"{SCHEMA}.reading_days"
 _COLUMNS = ("usage_point", "day_start", "step_s", "values", "qualities", "version")
 _TYPES = ("int4", "timestamptz", "int4", "int8[]", "int2[]", "int8")
@@ -95,3 +96,4 @@ class PostgresReadingDayStore:
             },
         )
         self._markers.add(conn, touched.fetchall(), self._lane)
+        mark_late_readings(conn, self._calendar, OF_READINGS, starts)

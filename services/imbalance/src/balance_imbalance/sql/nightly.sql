@@ -1,0 +1,48 @@
+-- Results computed once a metering day. Locks: see adapters/postgres_nightly.py.
+
+-- name: lock_nightly_shared
+-- Every row, whatever it holds: one that is being changed is waited for.
+SELECT kind, CASE WHEN isfinite(done_to) THEN done_to END FROM imbalance.nightly
+WHERE kind = ANY (%(kinds)s)
+ORDER BY kind
+FOR SHARE
+
+-- name: lock_nightly
+SELECT CASE WHEN isfinite(done_to) THEN done_to END FROM imbalance.nightly WHERE kind = %(kind)s FOR UPDATE
+
+-- name: set_nightly
+UPDATE imbalance.nightly SET done_to = %(done_to)s WHERE kind = %(kind)s
+
+-- name: all_reading_days
+SELECT DISTINCT day_start FROM imbalance.reading_days
+
+-- name: all_group_days
+SELECT DISTINCT day_start FROM imbalance.group_days
+
+-- name: late_reading_days
+SELECT c.usage_point, d.touched
+FROM changed_reading_days c
+JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+
+-- name: first_reading_days
+SELECT r.usage_point, d.touched
+FROM imbalance.reading_days r
+JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+
+-- name: first_group_days
+SELECT g.balance_group, d.touched
+FROM imbalance.group_days g
+JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+
+-- name: late_group_days
+SELECT c.balance_group, d.touched
+FROM unnest(%(groups)s::int[], %(group_days)s::timestamptz[]) AS c (balance_group, day_start)
+JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+
+-- name: fallen_reading_days
+SELECT u.usage_point, d.day
+FROM imbalance.usage_points u CROSS JOIN unnest(%(days)s::timestamptz[]) AS d (day)
+WHERE u.version IS NOT NULL
+
+-- name: fallen_group_days
+SELECT g.balance_group, d.day FROM imbalance.groups g CROSS JOIN unnest(%(days)s::timestamptz[]) AS d (day)
