@@ -70,6 +70,7 @@ class Homes:
         self._watts = np.where(
             rng.random(count) < 0.75, rng.lognormal(np.log(75), 0.35, count), 0.0
         ).astype(np.float32)  # fmt: skip
+        self.heats_with_gas = self._watts > 0
         self._hot = np.where(rng.random(count) < 0.8, 1.0, 0.0).astype(np.float32)
         self._wanted = rng.normal(20.5, 1.0, count).clip(17, 24).astype(np.float32)
         self._pilot = np.where(rng.random(count) < 0.3, rng.uniform(2_000, 9_000, count), 0).astype(
