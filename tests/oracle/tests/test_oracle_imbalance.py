@@ -19,7 +19,7 @@ from balance_oracle.describe import (
     registers,
     usage_point,
 )
-from balance_oracle.estimates import estimate, reported_for_day
+from balance_oracle.estimates import Sample, reported_for_day, t_quantile
 
 EVER = at("2020-01-01 00:00")
 DAY_1 = at("2026-01-05 00:00")
@@ -129,41 +129,61 @@ def test_a_member_is_estimated_from_its_own_past() -> None:
     past = [of_day(n, {"S": [100] * 24, "A": [80] * 24, "B": [10 + n] * 24}) for n in range(9)]
     today = of_day(9, {"S": [100] * 24, "A": [80] * 24})
     figures = group_days([*past, today], house("A", "B"))[9]
-    # newest seven days: 12 … 18, mean 15, sample standard deviation sqrt(28/6) = 2.16
+    # nine days: 10 … 18, mean 14, s = sqrt(60/8), u = ½·2.306·s·sqrt(10/9) = 3.328
     hour = figures["hours"][0]
-    assert (hour["members"], hour["imbalance"], hour["coverage"]) == (95, 5, "ESTIMATED")
-    # share 15 / 95; 2·sqrt(0.000075·(100² + 80² + 15²) + 3/6 + 28/6) = 5.06
-    assert hour["missing_share_ppm"] == 157_895
-    assert hour["tolerance"] == 5
+    assert (hour["members"], hour["imbalance"], hour["coverage"]) == (94, 6, "ESTIMATED")
+    # share 14 / 94; 2·sqrt(0.000075·(100² + 80² + 14²) + 3/6 + 3.328²) = 7.16
+    assert hour["missing_share_ppm"] == 148_936
+    assert hour["tolerance"] == 7
+    # had B used nothing, or its most: 18
+    assert (hour["imbalance_lowest"], hour["imbalance_highest"]) == (2, 20)
     day = figures["day"]
-    # 2·sqrt(0.000075·24²·(100² + 80² + 15²) + 3/6 + 24²·28/6) = 116.73
-    assert (day["tolerance"], day["imbalance"], day["verdict"]) == (117, 120, "LOSS")
+    # 2·sqrt(0.000075·24²·(100² + 80² + 14²) + 3/6 + (24·3.328)²) = 168.50
+    assert (day["tolerance"], day["imbalance"], day["verdict"]) == (169, 144, "WITHIN_TOLERANCE")
+    assert (day["imbalance_lowest"], day["imbalance_highest"]) == (48, 480)
+    assert figures["members_estimated"] == 24 * 14
     assert (day["members_due"], day["members_reported"]) == (2, 1)
     assert figures["missing_usage_points"] == ["B"]
 
 
-def test_one_day_of_past_is_as_uncertain_as_it_is_large() -> None:
+def test_one_like_home_is_as_uncertain_as_it_is_large() -> None:
     packets = [
         of_day(0, {"S": [100] * 24, "A": [80] * 24, "B": [20] * 24}),
         of_day(1, {"S": [100] * 24, "A": [80] * 24}),
     ]
     hour = group_days(packets, house("A", "B"))[1]["hours"][0]
-    # 2·sqrt(0.000075·(100² + 80² + 20²) + 0.5 + 20²) = 40.08
-    assert (hour["members"], hour["tolerance"]) == (100, 40)
+    # one own day is too few: B is like A; 2·sqrt(0.000075·(100² + 80² + 80²) + 0.5 + 80²) = 160.02
+    assert (hour["members"], hour["tolerance"]) == (160, 160)
 
 
-def test_like_homes_then_nothing() -> None:
-    assert estimate(None, [], [10, 13], 5).value == 12
-    assert estimate(None, [], [10, 13], 5).variance == 144
-    assert estimate(None, [], [], 5).value == 0
-    assert estimate((7, "ESTIMATED"), [[1, 2]], [9], 0).value == 7
-    assert estimate((None, "SUSPECT"), [[1] * 23, [4] * 24], [9], 23).value == 3
+def test_a_single_home_is_estimated_from_its_only_day() -> None:
+    packets = [of_day(0, {"S": [100] * 24, "B": [90] * 24}), of_day(1, {"S": [100] * 24})]
+    hour = group_days(packets, house("B"))[1]["hours"][0]
+    # 2·sqrt(0.000075·(100² + 90²) + 2/6 + 90²) = 180.02
+    assert (hour["members"], hour["tolerance"], hour["coverage"]) == (90, 180, "UNRELIABLE")
+
+
+def test_rows_of_a_sample() -> None:
+    two = Sample([[1] * 23, [4] * 24])
+    assert two.value(23) == 3
+    # ½·12.7062·s·sqrt(3/2), s of the sums 1 and 4 is sqrt(4.5)
+    assert two.variance([23]) == Fraction("12.7062") ** 2 / 4 * Fraction("4.5") * Fraction(3, 2)
+    assert (two.most([0, 23]), two.most([])) == (8, 0)
+    one = Sample([[5, -2]])
+    assert (one.variance([0, 1]), one.most([0, 1])) == (9, 3)
+    none = Sample([])
+    assert (none.value(3), none.variance([3]), none.most([3])) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("rows", "quantile"), [(2, "12.7062"), (14, "2.1604"), (15, "2.131429"), (61, "2")])
+def test_students_t(rows: int, quantile: str) -> None:
+    assert float(t_quantile(rows)) == pytest.approx(float(quantile), abs=1e-6)
 
 
 def test_more_than_thirty_percent_missing_is_unreliable() -> None:
     counts = {"S": [100] * 24, "A": [69] * 24, "B": [31] * 24}
-    packets = [of_day(0, counts), of_day(1, {"S": [100] * 24, "A": [69] * 24})]
-    figures = group_days(packets, house("A", "B"))[1]
+    packets = [*(of_day(n, counts) for n in range(4)), of_day(4, {"S": [100] * 24, "A": [69] * 24})]
+    figures = group_days(packets, house("A", "B"))[4]
     day = figures["day"]
     assert (day["coverage"], day["verdict"], day["missing_share_ppm"]) == ("UNRELIABLE", "UNDECIDED", 310_000)
     assert (day["supply"], day["imbalance"]) == (2400, 0)

@@ -26,6 +26,10 @@ class MeteringDays:
         day = datetime.fromtimestamp(instant, UTC).astimezone(self._zone).date()
         return day if self._start(day) <= instant else day - timedelta(days=1)
 
+    def local(self, instant: int) -> datetime:
+        """What clocks on the wall show."""
+        return datetime.fromtimestamp(instant, UTC).astimezone(self._zone)
+
     def containing(self, instant: int) -> int:
         """The day ``instant`` lies in."""
         return self._start(self._date(instant))

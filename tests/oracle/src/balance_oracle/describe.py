@@ -28,6 +28,8 @@ def meter(
     q_max: int = 6_000,
     initial: int | None = None,
     final: int | None = None,
+    q_start: int | None = None,
+    compensated: bool = False,
 ) -> Described:
     """A MeterFitting."""
     return {
@@ -40,6 +42,8 @@ def meter(
         "q_max": q_max,
         "initial_register": initial,
         "final_register": final,
+        "q_start": q_start,
+        "is_temperature_compensated": compensated,
     }
 
 
@@ -57,6 +61,8 @@ def usage_point(
     version: int = 1,
     state: str = "ACTIVE",
     sensor_kind: str | None = None,
+    object_path: Sequence[str] = (),
+    outdoor: bool = False,
 ) -> Described:
     """A UsagePointDescribed."""
     return {
@@ -66,10 +72,11 @@ def usage_point(
         "resource": resource,
         "sp_id": None,
         "acc_id": None,
-        "object_path": [],
+        "object_path": list(object_path),
         "meters": list(meters),
         "channels": list(channels),
         "sensor_kind": sensor_kind,
+        "is_outdoor": outdoor,
     }
 
 
@@ -87,7 +94,19 @@ def membership(
         "coefficient_ppm": coefficient_ppm,
         "valid_from": valid_from,
         "valid_to": valid_to,
+        "group_id": None,
     }
+
+
+def nested(
+    group_id: str,
+    role: str,
+    valid_from: int,
+    valid_to: int | None = None,
+    coefficient_ppm: int = 1_000_000,
+) -> Described:
+    """A Membership that names a group."""
+    return membership("", role, valid_from, valid_to, coefficient_ppm) | {"group_id": group_id}
 
 
 def balance_group(

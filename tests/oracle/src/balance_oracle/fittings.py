@@ -23,6 +23,8 @@ class Meter:
     q_max: int
     initial: int | None
     final: int | None
+    starting_flow: int | None = None
+    is_compensated: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class UsagePoint:
     meters: tuple[Meter, ...]
     fittings: tuple[Fitting, ...]
     sensor_kind: str | None = None
+    object_path: tuple[str, ...] = ()
+    is_outdoor: bool = False
 
     @property
     def is_sensor(self) -> bool:
@@ -54,6 +58,10 @@ class UsagePoint:
 
     def meter_at(self, instant: int) -> Meter | None:
         return next((m for m in self.meters if m.fitted <= instant < m.removed), None)
+
+    def modules_at(self, instant: int) -> set[str]:
+        """Modules of the channels fitted then."""
+        return {f.channel[0] for f in self.fittings if f.fitted <= instant < f.removed}
 
     def fitting_over(self, start: int, end: int) -> Fitting | None:
         return next((f for f in self.fittings if f.holds(start, end)), None)
@@ -84,6 +92,8 @@ def usage_point(described: Mapping[str, Any]) -> UsagePoint:
         () if gone else tuple(_meter(m) for m in described["meters"]),
         () if gone else tuple(_fitting(c) for c in described["channels"]),
         described.get("sensor_kind"),
+        tuple(described["object_path"]),
+        described.get("is_outdoor", False),
     )
 
 
@@ -97,6 +107,8 @@ def _meter(fitting: Mapping[str, Any]) -> Meter:
         q_max=fitting["q_max"],
         initial=fitting["initial_register"],
         final=fitting["final_register"],
+        starting_flow=fitting.get("q_start"),
+        is_compensated=fitting.get("is_temperature_compensated", False),
     )
 
 

@@ -1,8 +1,8 @@
-"""Balance groups and who belongs to them (domain.md §4, §4.7). Instants in seconds."""
+"""Balance groups, their entries in the register, their days (domain.md §4, §4.7). Instants in seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,14 +36,38 @@ class Membership:
     def valid_at(self, instant: int) -> bool:
         return self.valid_from <= instant < self.valid_to
 
+    def valid_in(self, day: int, days: MeteringDays) -> bool:
+        """Whether it is valid in an hour of the day."""
+        return any(self.valid_at(hour) for hour in days.hours(day))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the register says of a usage point, or of a nested group, in a group for a time."""
+
+    usage_point_id: str
+    nested: str | None
+    role: str
+    coefficient: int
+    valid_from: int
+    valid_to: int
+
+    @property
+    def named(self) -> tuple[bool, str, str]:
+        """What it names, in which role: two of a group that agree in this may overlap."""
+        return self.nested is not None, self.nested or self.usage_point_id, self.role
+
+    def valid_at(self, instant: int) -> bool:
+        return self.valid_from <= instant < self.valid_to
+
 
 @dataclass(frozen=True)
 class Group:
-    """A balance group with its whole history; a deleted one has no memberships."""
+    """A balance group with its whole history; a deleted one has no entries."""
 
     group_id: str
     resource: str
-    memberships: tuple[Membership, ...]
+    entries: tuple[Entry, ...]
 
 
 def group(described: Mapping[str, Any]) -> Group:
@@ -53,8 +77,9 @@ def group(described: Mapping[str, Any]) -> Group:
         described["group_id"],
         described["resource"],
         tuple(
-            Membership(
+            Entry(
                 m["usage_point_id"],
+                m.get("group_id"),
                 m["role"],
                 m["coefficient_ppm"],
                 seconds(m["valid_from"]),
@@ -67,24 +92,23 @@ def group(described: Mapping[str, Any]) -> Group:
 
 
 def group_days(
-    group: Group, reading_days: Mapping[str, set[int]], days: MeteringDays, ended_by: int
+    memberships: Sequence[Membership],
+    reading_days: Mapping[str, set[int]],
+    days: MeteringDays,
+    ended_by: int,
 ) -> list[int]:
     """§4.7: days with a reading of a valid usage point, and every day after the first that ended by then."""
     found = {
         day
-        for membership in group.memberships
+        for membership in memberships
         for day in reading_days.get(membership.usage_point_id, set())
-        if _valid_in(membership, day, days)
+        if membership.valid_in(day, days)
     }
     if not found:
         return []
     day = min(found)
     while days.end(day) <= ended_by:
-        if any(_valid_in(membership, day, days) for membership in group.memberships):
+        if any(membership.valid_in(day, days) for membership in memberships):
             found.add(day)
         day = days.end(day)
     return sorted(found)
-
-
-def _valid_in(membership: Membership, day: int, days: MeteringDays) -> bool:
-    return any(membership.valid_at(hour) for hour in days.hours(day))

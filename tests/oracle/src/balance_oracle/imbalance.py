@@ -2,68 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
-from balance_oracle.days import MeteringDays
+from balance_oracle.base_conditions import base_volumes
+from balance_oracle.cells import Cell, Row
 from balance_oracle.estimates import (
-    Estimate,
-    Readings,
-    estimate,
-    full_days_before,
+    ENOUGH_DAYS,
+    Sample,
     is_reported,
+    is_valued,
     reported_for_day,
+    run_of_estimates,
 )
-from balance_oracle.fittings import UsagePoint
 from balance_oracle.groups import MEMBER, SUPPLY, UNITS, Group, Membership
-from balance_oracle.settings import HOUR, Settings, half_up
-from balance_oracle.tolerance import MILLION, EstimateTerm, MeterTerm, tolerance
+from balance_oracle.known import Known
+from balance_oracle.nesting import Problem, problems_on
+from balance_oracle.settings import HOUR, half_up
+from balance_oracle.tolerance import (
+    MILLION,
+    Terms,
+    class_square,
+    clock_square,
+    estimate_square,
+    expanded,
+    held,
+    pulse_square,
+    verdict,
+)
 
-
-@dataclass(frozen=True)
-class Cell:
-    """One membership in one hour in which it is valid.
-
-    ``value`` is what enters: the reading, or x̂ for a member not reported; null for a silent supply meter.
-    """
-
-    reported: bool
-    reported_for_day: bool
-    value: int | None
-    estimate: Estimate | None
-    class_ppm: int
-    pulse: int
-
-    @property
-    def entering(self) -> int:
-        return self.value if self.value is not None else 0
-
-
-class Row:
-    """One membership through a day: its cells by hour index."""
-
-    def __init__(self, membership: Membership, cells: Mapping[int, Cell]) -> None:
-        self.membership = membership
-        self.cells = cells
-        self.weight = sum(cell.entering for cell in cells.values())
-
-    def over(self, hours: Sequence[int]) -> list[Cell]:
-        return [self.cells[index] for index in hours if index in self.cells]
-
-    def contribution(self, index: int) -> int:
-        """c · x of the hour, in millionths of base units; 0 when not valid."""
-        cell = self.cells.get(index)
-        return self.membership.coefficient * cell.entering if cell is not None else 0
-
-    def meter_term(self, hours: Sequence[int]) -> MeterTerm:
-        cells = self.over(hours)
-        return MeterTerm(
-            sum(cell.entering * cell.class_ppm for cell in cells),
-            max((cell.pulse for cell in cells), default=0),
-            self.membership.coefficient,
-        )
+NIGHT = (2, 3)
+"""Local hours in which the night's flow is the least."""
 
 
 class GroupDay:
@@ -73,87 +44,162 @@ class GroupDay:
         self,
         group: Group,
         day: int,
-        points: Mapping[str, UsagePoint],
-        readings: Readings,
-        days: MeteringDays,
-        settings: Settings,
+        memberships: Sequence[Membership],
+        register_problems: Sequence[Problem],
+        known: Known,
     ) -> None:
-        self._group = group
-        self._day = day
-        self._points = points
-        self._readings = readings
-        self._days = days
-        self._settings = settings
-        self._hours = list(days.hours(day))
-        self._heard = [self._heard_of_members(index) for index in range(len(self._hours))]
-        rows = [self._row(membership) for membership in group.memberships]
-        self._supply = [row for row in rows if row.cells and row.membership.role == SUPPLY]
-        self._members = [row for row in rows if row.cells and row.membership.role == MEMBER]
+        self.group = group
+        self.day = day
+        self.known = known
+        self.memberships = memberships
+        self._problems = register_problems
+        self._starts = list(known.days.hours(day))
+        self.hours = range(len(self._starts))
+        self._there = [one for one in memberships if one.valid_in(day, known.days)]
+        rows = [self._row(one) for one in self._there]
+        self.supply = [row for row in rows if row.membership.role == SUPPLY]
+        self.members = [row for row in rows if row.membership.role == MEMBER]
 
     def figures(self) -> dict[str, Any]:
         """In the shape of GroupDayComputed, without version and history."""
-        indices = range(len(self._hours))
-        hours = [self._span([index], for_day=False) for index in indices]
-        silent = {
-            row.membership.usage_point_id
-            for row in (*self._supply, *self._members)
-            if not all(cell.reported_for_day for cell in row.cells.values())
-        }
+        missing = self.missing_usage_points
         return {
-            "group_id": self._group.group_id,
-            "resource": self._group.resource,
-            "unit": UNITS[self._group.resource],
-            "day_start_at": self._day * 1000,
+            "group_id": self.group.group_id,
+            "resource": self.group.resource,
+            "unit": UNITS[self.group.resource],
+            "day_start_at": self.day * 1000,
             "step_s": HOUR,
-            "day": self._span(list(indices), for_day=True),
-            "hours": hours,
-            "missing_usage_points": sorted(silent),
+            "day": self.day_result,
+            "hours": self.hour_results,
+            "missing_usage_points": missing,
+            "members_estimated": self.members_estimated,
+            "unmetered_usage_points": [one for one in missing if self._is_unmetered(one)],
+            "night": self.night,
+            "base": self.base,
+            "problems": problems_on(self.day, self.memberships, self._problems, self.known.days),
         }
+
+    @cached_property
+    def day_result(self) -> dict[str, Any]:
+        return self._span(list(self.hours), for_day=True)
+
+    @cached_property
+    def hour_results(self) -> list[dict[str, Any]]:
+        return [self._span([hour], for_day=False) for hour in self.hours]
+
+    @property
+    def missing_usage_points(self) -> list[str]:
+        """§4.4."""
+        silent = (
+            row.membership.usage_point_id
+            for row in (*self.supply, *self.members)
+            if row.missing(self.hours, for_day=True)
+        )
+        return sorted(set(silent))
+
+    @property
+    def members_estimated(self) -> int:
+        """§4.3: what enters for member-hours not reported."""
+        total = sum(row.weighted(row.missing(self.hours, for_day=True)) for row in self.members)
+        return held(half_up(total, MILLION))
+
+    @property
+    def night(self) -> dict[str, Any] | None:
+        """§4.3: sums over the hours of the night."""
+        local = [self.known.days.local(start) for start in self._starts]
+        spans = [span for span, at in zip(self.hour_results, local, strict=True) if at.hour in NIGHT]
+        if not spans:
+            return None
+        computable = all(span["coverage"] != "NOT_COMPUTABLE" for span in spans)
+        return {
+            "hours": len(spans),
+            "supply": sum(span["supply"] for span in spans) if computable else None,
+            "members": sum(span["members"] for span in spans),
+            "imbalance": sum(span["imbalance"] for span in spans) if computable else None,
+        }
+
+    @property
+    def base(self) -> dict[str, Any] | None:
+        """§4.5: the day at base conditions."""
+        day = self.day_result
+        if self.group.resource != "GAS" or day["coverage"] == "NOT_COMPUTABLE":
+            return None
+        volumes = base_volumes((*self.supply, *self.members), self.hours, self.day, self.known)
+        if volumes is None:
+            return None
+        as_read = self.terms(list(self.hours), for_day=True).square
+        width = expanded(as_read + volumes.temperature_square)
+        supply, members = (
+            held(half_up(one.numerator, one.denominator)) for one in (volumes.supply, volumes.members)
+        )
+        decided = day["coverage"] != "UNRELIABLE"
+        return {
+            "supply": supply,
+            "members": members,
+            "imbalance": supply - members,
+            "tolerance": width,
+            "verdict": verdict(supply - members, width, day["unregistered"]) if decided else "UNDECIDED",
+        }
+
+    def _is_unmetered(self, usage_point_id: str) -> bool:
+        first = self.known.silent_since(usage_point_id, self.day)
+        return first is not None and any(
+            one.valid_from <= first for one in self.memberships if one.usage_point_id == usage_point_id
+        )
 
     def _row(self, membership: Membership) -> Row:
-        hours = self._readings.get((membership.usage_point_id, self._day))
-        past = full_days_before(self._readings, membership.usage_point_id, self._day, self._days)
+        hours = self.known.readings.get((membership.usage_point_id, self.day))
+        sample = self._sample(membership)
+        point = self.known.points.get(membership.usage_point_id)
         cells = {}
-        for index, start in enumerate(self._hours):
+        for hour, start in enumerate(self._starts):
             if not membership.valid_at(start):
                 continue
-            own = hours[index] if hours is not None else None
-            point = self._points.get(membership.usage_point_id)
+            own = hours[hour] if hours is not None else None
+            value = own[0] if own is not None and is_valued(own) else None
+            guess = sample.value(hour) if membership.role == MEMBER and value is None else 0
             meter = point.meter_at(start) if point is not None else None
-            guess = None
-            if membership.role == MEMBER and not is_reported(own):
-                guess = estimate(own, past, self._heard[index], index)
-            cells[index] = Cell(
+            touches = (False, False)
+            if hours is not None and own is not None and own[1] == "ESTIMATED":
+                first, last = run_of_estimates(hours, hour)
+                touches = first == 0, last == len(hours) - 1
+            cells[hour] = Cell(
+                value=value,
+                entering=guess if value is None else value,
                 reported=is_reported(own),
-                reported_for_day=reported_for_day(hours, index),
-                value=guess.value if guess is not None else (own[0] if own is not None else None),
-                estimate=guess,
+                reported_for_day=reported_for_day(hours, hour),
+                touches=touches,
                 class_ppm=meter.class_ppm if meter is not None else 0,
                 pulse=meter.weight if meter is not None else 0,
+                starting_flow=(meter.starting_flow or 0) if meter is not None else 0,
             )
-        return Row(membership, cells)
+        return Row(membership, cells, sample)
 
-    def _heard_of_members(self, index: int) -> list[int]:
-        """Values of the members reported in the hour."""
-        values = []
-        for membership in self._group.memberships:
-            hours = self._readings.get((membership.usage_point_id, self._day))
-            if membership.role == MEMBER and hours is not None and membership.valid_at(self._hours[index]):
-                value = hours[index][0]
-                if is_reported(hours[index]) and value is not None:
-                    values.append(value)
-        return values
+    def _sample(self, membership: Membership) -> Sample:
+        """§4.2: own past, like homes, less of an own past."""
+        known, name = self.known, membership.usage_point_id
+        own = known.own_past(name, self.day)
+        if len(own) >= ENOUGH_DAYS or membership.role == SUPPLY:
+            return Sample(own)
+        return Sample(self._like_homes(name) or own)
+
+    def _like_homes(self, name: str) -> list[list[int]]:
+        found = []
+        for other in self._there:
+            hours = self.known.readings.get((other.usage_point_id, self.day))
+            if other.role == MEMBER and other.usage_point_id != name and hours is not None:
+                values = [value for value, _ in hours if value is not None]
+                if all(is_reported(hour) for hour in hours) and len(values) == len(hours):
+                    found.append(values)
+        return found
 
     def _span(self, hours: Sequence[int], *, for_day: bool) -> dict[str, Any]:
         """Result of one hour, or of the day as a whole."""
-        members, supply = (
-            sum(_held(half_up(sum(row.contribution(i) for row in side), MILLION)) for i in hours)
-            for side in (self._members, self._supply)
-        )
-        due = [row for row in self._members if row.over(hours)]
-        reported = [row for row in due if all(_heard(cell, for_day) for cell in row.over(hours))]
+        due = [row for row in self.members if row.hours_of(hours)]
+        reported = [row for row in due if not row.missing(hours, for_day=for_day)]
         share = self._missing_share_ppm(due, hours, for_day=for_day)
-        coverage = self._coverage(hours, share, len(reported) == len(due), for_day=for_day)
+        coverage = self._coverage(hours, share, for_day=for_day)
+        members = sum(self._sum(self.members, hour) for hour in hours)
         span: dict[str, Any] = {
             "supply": None,
             "members": members,
@@ -164,70 +210,93 @@ class GroupDay:
             "members_due": len(due),
             "members_reported": len(reported),
             "missing_share_ppm": share,
+            "unregistered": self._unregistered(hours),
+            "imbalance_lowest": None,
+            "imbalance_highest": None,
         }
         if coverage != "NOT_COMPUTABLE":
-            width = _held(self._tolerance(hours, for_day=for_day))
-            span |= {"supply": supply, "imbalance": supply - members, "tolerance": width}
+            supply = sum(self._sum(self.supply, hour) for hour in hours)
+            width = expanded(self.terms(hours, for_day=for_day).square)
+            lowest, highest = self._bounds(supply - members, hours, for_day=for_day)
+            span |= {
+                "supply": supply,
+                "imbalance": supply - members,
+                "tolerance": width,
+                "imbalance_lowest": lowest,
+                "imbalance_highest": highest,
+            }
             if coverage != "UNRELIABLE":
-                span["verdict"] = verdict(supply - members, width)
+                span["verdict"] = verdict(supply - members, width, span["unregistered"])
         return span
 
-    def _coverage(self, hours: Sequence[int], share: int, everyone: bool, *, for_day: bool) -> str:
-        for index in hours:
-            supply = [row.cells[index] for row in self._supply if index in row.cells]
-            members = [row for row in self._members if index in row.cells]
-            if not supply or not members or not all(_heard(cell, for_day) for cell in supply):
+    def _sum(self, rows: Sequence[Row], hour: int) -> int:
+        return held(half_up(sum(row.weighted([hour]) for row in rows), MILLION))
+
+    def _coverage(self, hours: Sequence[int], share: int, *, for_day: bool) -> str:
+        for hour in hours:
+            supply = [row.cells[hour] for row in self.supply if hour in row.cells]
+            members = [row for row in self.members if hour in row.cells]
+            there = [cell.value is not None if for_day else cell.reported for cell in supply]
+            if not supply or not members or not all(there):
                 return "NOT_COMPUTABLE"
-        if share > self._settings.unreliable_share_ppm:
+        if share > self.known.settings.unreliable_share_ppm:
             return "UNRELIABLE"
-        return "COMPLETE" if everyone else "ESTIMATED"
+        silent = any(row.missing(hours, for_day=for_day) for row in (*self.supply, *self.members))
+        return "ESTIMATED" if silent else "COMPLETE"
 
     def _missing_share_ppm(self, due: Sequence[Row], hours: Sequence[int], *, for_day: bool) -> int:
         """§4.4: the usual consumption the missing stand for, of all."""
+        whole = sum(row.weight for row in due)
         if for_day:
-            cells = [cell for row in due for cell in row.over(hours)]
-            missing = [cell for cell in cells if not cell.reported_for_day]
-            part, whole = sum(cell.entering for cell in missing), sum(row.weight for row in due)
-            count, total = len(missing), len(cells)
+            part = sum(row.entering(row.missing(hours, for_day=True)) for row in due)
+            count = sum(len(row.missing(hours, for_day=True)) for row in due)
+            total = sum(len(row.hours_of(hours)) for row in due)
         else:
-            silent = [row for row in due if not all(cell.reported for cell in row.over(hours))]
-            part, whole = sum(row.weight for row in silent), sum(row.weight for row in due)
-            count, total = len(silent), len(due)
+            silent = [row for row in due if row.missing(hours, for_day=False)]
+            part, count, total = sum(row.weight for row in silent), len(silent), len(due)
         if whole != 0:
             return half_up(part * MILLION, whole)
         return half_up(count * MILLION, total) if total else 0
 
-    def _tolerance(self, hours: Sequence[int], *, for_day: bool) -> int:
-        estimates = [
-            EstimateTerm(row.membership.coefficient, variances)
-            for row in self._members
-            if (variances := _variances(row.over(hours), for_day))
-        ]
-        return tolerance(
-            [row.meter_term(hours) for row in self._supply],
-            [row.meter_term(hours) for row in self._members],
-            estimates,
-            self._settings,
+    def _bounds(self, imbalance: int, hours: Sequence[int], *, for_day: bool) -> tuple[int, int]:
+        """§4.3: the imbalance had the missing used the most, and nothing."""
+        lowest = highest = Fraction(0)
+        for row in self.members:
+            missing = row.missing(hours, for_day=for_day)
+            if missing:
+                stands = row.weighted(missing)
+                at_most = row.membership.coefficient * row.greatest(missing)
+                lowest += stands - max(at_most, Fraction(0))
+                highest += stands - min(at_most, Fraction(0))
+        least, most = (half_up(one.numerator, one.denominator * MILLION) for one in (lowest, highest))
+        return held(imbalance + least), held(imbalance + most)
+
+    def _unregistered(self, hours: Sequence[int]) -> int:
+        """§4.5: what the meters of members may have passed below their starting flow."""
+        total = 0
+        for row in self.members:
+            for hour in row.hours_of(hours):
+                cell = row.cells[hour]
+                if cell.reported and cell.entering >= 0:
+                    total += abs(row.membership.coefficient) * max(0, cell.starting_flow - cell.entering)
+        share = self.known.settings.idle_share * total / MILLION
+        return held(half_up(share.numerator, share.denominator))
+
+    def terms(self, hours: Sequence[int], *, for_day: bool) -> Terms:
+        """§4.5: what the tolerance of an hour, or of the day, consists of."""
+        rows, settings = (*self.supply, *self.members), self.known.settings
+        return Terms(
+            class_square(self.supply, self.members, hours, settings),
+            pulse_square(rows, hours),
+            clock_square(self._change(hours), settings),
+            estimate_square(rows, lambda row: row.missing(hours, for_day=for_day)),
         )
 
+    def flow(self, hour: int) -> int:
+        """S_h of §4.5; beyond the day the nearest hour of it stands."""
+        return self._sum(self.supply, max(0, min(hour, len(self.hours) - 1)))
 
-def _held(number: int) -> int:
-    """§4.3: sums and tolerances lie within ±10^17."""
-    return max(-(10**17), min(number, 10**17))
-
-
-def _heard(cell: Cell, for_day: bool) -> bool:
-    return cell.reported_for_day if for_day else cell.reported
-
-
-def _variances(cells: Sequence[Cell], for_day: bool) -> list[Fraction]:
-    return [
-        cell.estimate.variance for cell in cells if cell.estimate is not None and not _heard(cell, for_day)
-    ]
-
-
-def verdict(imbalance: int, width: int) -> str:
-    """§4.6, of a group-day that is reliable."""
-    if abs(imbalance) <= width:
-        return "WITHIN_TOLERANCE"
-    return "LOSS" if imbalance > 0 else "SURPLUS"
+    def _change(self, hours: Sequence[int]) -> Fraction:
+        if len(hours) == 1:
+            return Fraction(self.flow(hours[0] + 1) - self.flow(hours[0] - 1), 2)
+        return Fraction(self.flow(hours[-1]) - self.flow(hours[0]))

@@ -11,7 +11,7 @@ DAY = 24 * HOUR
 
 @dataclass(frozen=True)
 class Settings:
-    """Settings of an installation that take part in the rules; spans in seconds.
+    """Settings of an installation that take part in the rules; spans in seconds, temperatures in thousandths.
 
     ``left_out``: names of ``balance_oracle.sections.SECTIONS`` that are not applied.
     """
@@ -22,6 +22,12 @@ class Settings:
     unreliable_share_ppm: int = 300_000
     in_service_factor: Fraction = Fraction(1)
     batch_correlation: Fraction = Fraction(0)
+    clock_difference: int = 180
+    idle_share: Fraction = Fraction(1, 10)
+    unmetered_days: int = 7
+    base_temperature: int = 20_000
+    heating_limit: int = 16_000
+    computable_share_ppm: int = 700_000
     network_delay: int = 60
     clock_tolerance: int = 120
     clock_limit: int = 6 * HOUR

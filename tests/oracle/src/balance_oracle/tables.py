@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from balance_oracle.balances import all_group_days, described_points, make_known
 from balance_oracle.days import MeteringDays
 from balance_oracle.delivery import Delivery
 from balance_oracle.edits import decisions_by_point
 from balance_oracle.evidence import gather, is_bad_record
-from balance_oracle.fittings import usage_point
-from balance_oracle.groups import group, group_days
-from balance_oracle.imbalance import GroupDay
 from balance_oracle.plans import make_plans
 from balance_oracle.readings import Everything, Extreme, compute_readings, evidence_days
 from balance_oracle.settings import Settings
@@ -57,6 +54,7 @@ def compute(
     modules: Iterable[Described] = (),
     concentrators: Iterable[Described] = (),
     edits: Iterable[Described] = (),
+    weather: Iterable[Described] = (),
     day_start_hour: int = 0,
     clock: int | None = None,
     settings: Settings | None = None,
@@ -65,27 +63,21 @@ def compute(
 
     ``packets`` are shaped like ConcentratorPacketReceived, the assets like UsagePointDescribed,
     BalanceGroupDescribed, ModuleDescribed and ConcentratorDescribed in their final version, ``edits`` like
-    ReadingEditDecided in any versions, all instants in integer milliseconds. ``clock`` is the installation's
-    clock in milliseconds; without it, the newest receipt.
+    ReadingEditDecided and ``weather`` like WeatherDayReported in any versions, all instants in integer
+    milliseconds. ``clock`` is the installation's clock in milliseconds; without it, the newest receipt.
     """
     settings = settings or Settings()
     days = MeteringDays(zone, day_start_hour)
     if clock is None:
         clock = max((p["received_at"] for p in packets if not is_bad_record(p)), default=0)
     now = clock // 1000
-    points = {point.usage_point_id: point for point in map(usage_point, usage_points)}
+    points = described_points(usage_points)
     evidence, telemetry = gather(packets, days, settings), listen(packets, settings)
     plans = make_plans(modules, concentrators)
     given = Everything(evidence, telemetry, plans, evidence_days(evidence, days), days, settings, now)
     found = compute_readings(points.values(), given, decisions_by_point(edits))
-    reading_days: dict[str, set[int]] = defaultdict(set)
-    for usage_point_id, day in found.hours:
-        reading_days[usage_point_id].add(day)
-    results = {
-        (one.group_id, day * 1000): GroupDay(one, day, points, found.hours, days, settings).figures()
-        for one in map(group, balance_groups)
-        for day in group_days(one, reading_days, days, now - settings.grace)
-    }
+    known = make_known(balance_groups, points, plans, found.hours, weather, days, settings)
+    results = {(one.group.group_id, one.day * 1000): one.figures() for one in all_group_days(known, now)}
     delivery = Delivery(telemetry, plans, points.values(), days, settings, now)
     findings = found.findings | evidence.findings | telemetry.findings
     if settings.applies("delivery"):

@@ -2,66 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 from fractions import Fraction
 
+from balance_oracle.cells import Row
 from balance_oracle.settings import Settings
 
 MILLION = 10**6
+MOST = 10**17
 PRECISE = Context(prec=50)
 
-
-@dataclass(frozen=True)
-class MeterTerm:
-    """What one meter brings in: Σ x·e with e in ppm, its largest pulse weight, its coefficient in ppm."""
-
-    error_ppm: int
-    pulse: int
-    coefficient: int
-
-    @property
-    def weighted_error(self) -> Fraction:
-        return Fraction(self.coefficient * self.error_ppm, MILLION**2)
-
-    @property
-    def weighted_pulse_square(self) -> Fraction:
-        return Fraction(self.coefficient * self.pulse, MILLION) ** 2
+Missing = Callable[[Row], Sequence[int]]
 
 
 @dataclass(frozen=True)
-class EstimateTerm:
-    """The squares u² of the hours of one member that were estimated, and its coefficient in millionths."""
+class Terms:
+    """The squares of what a standard uncertainty consists of, in base units."""
 
-    coefficient: int
-    variances: Sequence[Fraction]
+    classes: Fraction
+    pulses: Fraction
+    clocks: Fraction
+    estimates: Fraction
 
-    def square(self) -> Decimal:
-        """(c · Σ u)²; errors of the hours of one member add linearly."""
-        total = sum((_decimal(variance).sqrt() for variance in self.variances), Decimal(0))
-        return (total * self.coefficient / MILLION) ** 2
+    @property
+    def square(self) -> Fraction:
+        return self.classes + self.pulses + self.clocks + self.estimates
 
 
-def tolerance(
-    supply: Sequence[MeterTerm],
-    members: Sequence[MeterTerm],
-    estimates: Iterable[EstimateTerm],
-    settings: Settings,
-) -> int:
-    """T = ⌊2u + ½⌋ in base units."""
-    rho = settings.batch_correlation
-    classes = (
-        sum((term.weighted_error**2 for term in supply), Fraction(0))
-        + (1 - rho) * sum((term.weighted_error**2 for term in members), Fraction(0))
-        + rho * sum((term.weighted_error for term in members), Fraction(0)) ** 2
-    )
-    pulses = sum((term.weighted_pulse_square for term in (*supply, *members)), Fraction(0))
-    exact = settings.in_service_factor**2 * classes / 3 + pulses / 6
+def expanded(square: Fraction) -> int:
+    """T = ⌊2u + ½⌋ of u²."""
+    return expanded_root(root(square))
+
+
+def root(square: Fraction) -> Decimal:
     with localcontext(PRECISE):
-        square = _decimal(exact) + sum((term.square() for term in estimates), Decimal(0))
-        return int((2 * square.sqrt() + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
+        return (Decimal(square.numerator) / Decimal(square.denominator)).sqrt()
 
 
-def _decimal(fraction: Fraction) -> Decimal:
-    return Decimal(fraction.numerator) / Decimal(fraction.denominator)
+def expanded_root(uncertainty: Decimal) -> int:
+    with localcontext(PRECISE):
+        return held(int((2 * uncertainty + Decimal("0.5")).to_integral_value(ROUND_FLOOR)))
+
+
+def verdict(imbalance: int, width: int, unregistered: int) -> str:
+    """§4.6, of a span that is reliable."""
+    if imbalance > width + unregistered:
+        return "LOSS"
+    return "SURPLUS" if imbalance < -width else "WITHIN_TOLERANCE"
+
+
+def held(number: int) -> int:
+    """§4.3: sums and tolerances lie within ±10^17."""
+    return max(-MOST, min(number, MOST))
+
+
+def class_square(
+    supply: Iterable[Row], members: Iterable[Row], hours: Sequence[int], settings: Settings
+) -> Fraction:
+    """By the classes of the meters; those of members may err alike."""
+    rho = settings.batch_correlation
+    of_supply = [_weighted(row, row.errors_ppm(hours)) / MILLION for row in supply]
+    of_members = [_weighted(row, row.errors_ppm(hours)) / MILLION for row in members]
+    total = _squares(of_supply) + (1 - rho) * _squares(of_members) + rho * sum(of_members, Fraction(0)) ** 2
+    return settings.in_service_factor**2 * total / 3
+
+
+def pulse_square(rows: Iterable[Row], hours: Sequence[int]) -> Fraction:
+    """By the size of a pulse."""
+    return _squares([_weighted(row, row.pulse(hours)) for row in rows]) / 6
+
+
+def estimate_square(rows: Iterable[Row], missing: Missing) -> Fraction:
+    """By the estimates of hours not reported."""
+    weights = ((Fraction(row.membership.coefficient, MILLION), row.variance(missing(row))) for row in rows)
+    return sum((weight**2 * variance for weight, variance in weights), Fraction(0))
+
+
+def clock_square(change: Fraction, settings: Settings) -> Fraction:
+    """By clocks that differ while the flow changes."""
+    return (Fraction(settings.clock_difference, 3600) * change) ** 2
+
+
+def _weighted(row: Row, number: int) -> Fraction:
+    return Fraction(row.membership.coefficient * number, MILLION)
+
+
+def _squares(numbers: Iterable[Fraction]) -> Fraction:
+    return sum((number**2 for number in numbers), Fraction(0))
