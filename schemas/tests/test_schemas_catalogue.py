@@ -40,6 +40,7 @@ def test_every_topic_of_the_house_is_named_by_a_constant() -> None:
         catalogue.MODULE_EVENTS,
         catalogue.READING_EDITS,
         catalogue.WEATHER,
+        catalogue.INADEQUACY,
     }
     assert constants == set(catalogue.load().topics)
 

@@ -13,7 +13,7 @@ ALL_EXAMPLES = [e for topic in catalogue.load().topics for e in examples.of_topi
 RECORD_NAME = re.compile(r"([A-Z][a-z]+)+(ed)")
 FIELD_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 PERIOD_BOUNDS = {"valid_from", "valid_to"}
-UNITS = ("_s", "_ppm", "_bytes", "_mv", "_dbm")
+UNITS = ("_s", "_ppm", "_bytes", "_mv", "_dbm", "_milli_c")
 COUNTS = {
     "version",
     "algorithm_version",
@@ -25,11 +25,13 @@ COUNTS = {
     "members_reported",
     "backlog_packets",
     "modules",
+    "like_homes",
 }
 IN_PULSES = {"register_start", "register_end", "initial_register", "final_register"}
 IN_BASE_UNITS = {
     *("values", "supply", "members", "imbalance", "tolerance", "pulse_weight", "q_max"),
     *("value", "averages", "minima", "maxima"),
+    *("consumed", "expected_by_own_past", "expected_by_like_homes"),
 }
 """Quantities in the base unit of the resource (mL, Wh, thousandths), which no suffix could name."""
 
