@@ -23,15 +23,17 @@ from balance_imbalance import handlers
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
+from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.domain.messages import Asset, ReadingDays
+from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.entrypoints import kafka
 from balance_imbalance.metrics import ImbalanceMetrics
 from balance_imbalance.settings import ImbalanceSettings
 
 SERVICE = "imbalance"
-_LEAST_CONNECTIONS = 6
+_LEAST_CONNECTIONS = 8
 """What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
@@ -87,7 +89,9 @@ class Assembly:
             ),
             Worker("group-days", computing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
+            Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
             self._assets(),
+            self._weather(),
         ]
 
     def _readings(self, topic: str, group: str, lane: int) -> Sink[ReadingDays]:
@@ -123,6 +127,30 @@ class Assembly:
         return Sink(
             topics=[catalogue.ASSETS],
             group=kafka.ASSETS_GROUP,
+            kafka=self._settings.installation.kafka,
+            decode=decode,
+            handle=handle,
+            metrics=self._process.metrics,
+            version=self._process.version,
+        )
+
+    def _marking_weather(self) -> handlers.MarkingWeather:
+        rules = self._settings.rules
+        marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days)
+        return handlers.MarkingWeather(marks, rules.heating_base)
+
+    def _weather(self) -> Sink[WeatherReport]:
+        store = PostgresWeatherStore(self._pool)
+
+        def decode(record: Record) -> WeatherReport:
+            return kafka.decode_weather(self._codec, self._calendar, record.value)
+
+        def handle(reports: Sequence[WeatherReport]) -> None:
+            self._metrics.weather_days_changed.inc(handlers.handle_weather(reports, store))
+
+        return Sink(
+            topics=[catalogue.WEATHER],
+            group=kafka.WEATHER_GROUP,
             kafka=self._settings.installation.kafka,
             decode=decode,
             handle=handle,

@@ -16,7 +16,17 @@ from balance_imbalance.domain.figures import Side
 from balance_imbalance.domain.group_day import compute
 from balance_imbalance.domain.messages import Asset, ReadingDays, newest_assets, newest_days
 from balance_imbalance.domain.rules import Rules
-from balance_imbalance.ports import Due, GroupDayStore, GroupDayWork, ReadingDayStore, Register, Result
+from balance_imbalance.domain.weather_reports import WeatherReport, newest_reports
+from balance_imbalance.ports import (
+    Due,
+    GroupDayStore,
+    GroupDayWork,
+    ReadingDayStore,
+    Register,
+    Result,
+    WeatherMarks,
+    WeatherStore,
+)
 
 _GROUPS_A_SWEEP = 100
 
@@ -32,6 +42,27 @@ def handle_assets(assets: Sequence[Asset], register: Register) -> int:
     """
     points, groups = newest_assets(assets)
     return register.describe(points, groups) if points or groups else 0
+
+
+def handle_weather(reports: Sequence[WeatherReport], store: WeatherStore) -> int:
+    """Keep the greatest version of each weather day; gives how many changed."""
+    return store.store(newest_reports(reports))
+
+
+class MarkingWeather:
+    """Marks what depends on weather that changed, and lets the views know the heating base."""
+
+    def __init__(self, marks: WeatherMarks, heating_base: int) -> None:
+        self._marks = marks
+        self._heating_base = heating_base
+        self._base_told = False
+
+    def step(self) -> int:
+        """Mark for some of what changed, one transaction; gives how much."""
+        if not self._base_told:
+            self._marks.set_heating_base(self._heating_base)
+            self._base_told = True
+        return self._marks.mark()
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,11 @@ class ImbalanceMetrics:
             "Group-days marked because the register changed",
             registry=registry,
         )
+        self.weather_days_changed = Counter(
+            "balance_imbalance_weather_days_changed_total",
+            "Weather days of sources whose temperatures changed",
+            registry=registry,
+        )
         self.group_days_computed = Counter(
             "balance_imbalance_group_days_computed_total", "Group-days computed", registry=registry
         )

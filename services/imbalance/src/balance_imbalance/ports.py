@@ -17,6 +17,7 @@ from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
 from balance_imbalance.domain.messages import Group, ReadingDay, UsagePoint
 from balance_imbalance.domain.register import DescribedPoint
+from balance_imbalance.domain.weather_reports import WeatherReport
 
 
 class ReadingDayStore(Protocol):
@@ -40,6 +41,29 @@ class Register(Protocol):
 
         Both are unique by id. Gives how many group-days were marked.
         """
+        ...
+
+
+class WeatherStore(Protocol):
+    """What sources tell of the weather."""
+
+    def store(self, reports: Sequence[WeatherReport]) -> int:
+        """Keep weather days whose version is greater than what is held, and note those that changed.
+
+        ``reports`` are unique by source and day. Gives how many days changed.
+        """
+        ...
+
+
+class WeatherMarks(Protocol):
+    """Notes of weather that changed, until what depends on it is marked (§4.7)."""
+
+    def mark(self) -> int:
+        """Mark the group-days that depend on noted weather; gives how many notes there were."""
+        ...
+
+    def set_heating_base(self, base: int) -> None:
+        """Let the views know the heating base, thousandths of a degree."""
         ...
 
 

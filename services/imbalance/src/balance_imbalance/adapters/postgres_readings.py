@@ -53,6 +53,7 @@ class PostgresReadingDayStore:
             conn.execute(statement("lock_assets_shared"))
             changed = self._upsert(conn, days, numbers, instants)
             if changed:
+                conn.execute(statement("note_changed_thermometers"))
                 self._mark(conn)
             conn.execute(statement("hear_clock"), {"clock_at": clock_at})
         return changed

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+
+from balance_kernel.calendar import Calendar
 
 from balance_imbalance.domain.weather import ObjectPath, WeatherDay, WeatherKind
 
@@ -33,3 +36,24 @@ def newest_reports(reports: Iterable[WeatherReport]) -> Sequence[WeatherReport]:
         if report.version > held.version:
             newest[report.source, report.day.day_start] = report
     return [newest[key] for key in sorted(newest)]
+
+
+@dataclass(frozen=True, slots=True)
+class WeatherSpan:
+    """Weather of an object that changed on every metering day from ``first`` to ``last``."""
+
+    object_path: ObjectPath
+    first: datetime
+    last: datetime
+
+
+def merged(changes: Iterable[WeatherSpan], calendar: Calendar) -> Sequence[WeatherSpan]:
+    """The same as few spans, by object and in order of time: what adjoins is one."""
+    spans: list[WeatherSpan] = []
+    for change in sorted(changes, key=lambda span: (span.object_path, span.first)):
+        held = spans[-1] if spans else None
+        if held and held.object_path == change.object_path and change.first <= calendar.next_day(held.last):
+            spans[-1] = WeatherSpan(held.object_path, held.first, max(held.last, change.last))
+        else:
+            spans.append(change)
+    return spans

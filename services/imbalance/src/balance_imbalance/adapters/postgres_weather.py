@@ -1,0 +1,169 @@
+"""Weather in PostgreSQL: kept, read for many objects at once, and what depends on it marked.
+
+Whoever stores weather, or a reading of an outdoor thermometer, notes in the same transaction what changed.
+A step of the worker takes these notes and marks. It locks the groups that may depend on the weather FOR
+SHARE before it looks at their results: whoever computes one of them holds its row, and so either ended
+before, and its results are seen here and marked, or begins after the weather was stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from balance_chassis.lanes import BACKLOG
+from balance_chassis.markers import Markers
+from balance_chassis.postgres import copy_binary
+from balance_kernel.calendar import Calendar
+from balance_kernel.quantity import Quality
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from balance_imbalance.adapters.queries import SCHEMA, statement
+from balance_imbalance.domain.weather import HEATING_BASE, ObjectPath, Weather, WeatherDay, WeatherKind
+from balance_imbalance.domain.weather_reports import WeatherReport, WeatherSpan, merged
+
+_COLUMNS = ("object_path", "kind", "name", "day_start", "values", "version", "reported_at")
+_TYPES = ("text[]", "int2", "text", "timestamptz", "int4[]", "int8", "timestamptz")
+_SPAN_COLUMNS = ("object_path", "first_day", "last_day", "until")
+_SPAN_TYPES = ("text[]", "timestamptz", "timestamptz", "timestamptz")
+_MOST_CHANGES = 10_000
+_REPORTED = frozenset((Quality.VALID.code, Quality.EDITED.code))
+
+Thermometers = frozenset[tuple[int, ObjectPath]]
+"""Outdoor thermometers: usage point and object path."""
+AlsoMark = Callable[[Connection[Any], Sequence[WeatherSpan]], None]
+
+
+class PostgresWeatherStore:
+    """Implements `ports.WeatherStore`."""
+
+    def __init__(self, pool: ConnectionPool[Connection[Any]]) -> None:
+        self._pool = pool
+
+    def store(self, reports: Sequence[WeatherReport]) -> int:
+        """See the port."""
+        rows = (
+            (
+                list(report.day.object_path),
+                int(report.day.kind),
+                report.day.name,
+                datetime.fromtimestamp(report.day.day_start, UTC),
+                list(report.day.values),
+                report.version,
+                datetime.fromtimestamp(report.reported_at, UTC),
+            )
+            for report in reports
+        )
+        with self._pool.connection() as conn:
+            conn.execute(statement("make_incoming_weather"))
+            with conn.cursor() as cur:
+                copy_binary(cur, "incoming_weather", _COLUMNS, _TYPES, rows)
+            conn.execute(statement("number_weather_sources"))
+            return conn.execute(statement("upsert_weather")).rowcount
+
+
+class PostgresWeatherMarks:
+    """Implements `ports.WeatherMarks`. ``also`` marks what else depends on weather, in the same
+    transaction.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        calendar: Calendar,
+        lookback_days: int,
+        also: Sequence[AlsoMark] = (),
+    ) -> None:
+        self._pool = pool
+        self._calendar = calendar
+        self._lookback_days = lookback_days
+        self._also = also
+        self._markers = Markers(SCHEMA)
+
+    def mark(self) -> int:
+        """See the port."""
+        with self._pool.connection() as conn:
+            taken = conn.execute(statement("take_weather_changes"), {"limit": _MOST_CHANGES}).fetchall()
+            if taken:
+                changes = (WeatherSpan(tuple(path), first, last) for path, first, last in taken)
+                self._mark(conn, merged(changes, self._calendar))
+        return len(taken)
+
+    def set_heating_base(self, base: int) -> None:
+        """See the port."""
+        with self._pool.connection() as conn:
+            conn.execute(statement("set_heating_base"), {"base": base})
+
+    def _mark(self, conn: Connection[Any], spans: Sequence[WeatherSpan]) -> None:
+        conn.execute(statement("make_weather_spans"))
+        conn.execute(statement("make_weather_points"))
+        rows = (
+            (
+                list(span.object_path),
+                span.first,
+                span.last,
+                self._calendar.shift(span.last, self._lookback_days),
+            )
+            for span in spans
+        )
+        with conn.cursor() as cur:
+            copy_binary(cur, "weather_spans", _SPAN_COLUMNS, _SPAN_TYPES, rows)
+        conn.execute(statement("find_weather_points"))
+        conn.execute("ANALYZE weather_points")
+        conn.execute(statement("lock_groups_of_weather"))
+        # A statement of its own: it sees what was computed before the locks were given.
+        self._markers.add_selected(conn, statement("group_days_of_weather"), {}, BACKLOG)
+        for also in self._also:
+            also(conn, spans)
+
+
+def read_weather(
+    conn: Connection[Any],
+    object_paths: Iterable[ObjectPath],
+    day_starts: Iterable[datetime],
+    base: int = HEATING_BASE,
+) -> Weather:
+    """The weather at all these objects on all these days; two queries."""
+    paths = {path[:length] for path in object_paths for length in range(len(path) + 1)}
+    asked = {"paths": json.dumps(sorted(paths)), "day_starts": sorted(set(day_starts))}
+    if not paths or not asked["day_starts"]:
+        return Weather(base)
+    with conn.cursor(binary=True) as cur:
+        thermometers = cur.execute(statement("thermometers_of_objects"), asked).fetchall()
+        told = cur.execute(statement("weather_of_objects"), asked).fetchall()
+    return Weather.of([*_readings(thermometers), *(_day(*row) for row in told)], base)
+
+
+def outdoor_thermometers(conn: Connection[Any], usage_points: Sequence[int]) -> Thermometers:
+    """Those of these usage points that the register designates as outdoor thermometers, as it now stands."""
+    rows = conn.execute(statement("outdoor_thermometers"), {"usage_points": list(usage_points)})
+    return frozenset((point, tuple(path)) for point, path in rows)
+
+
+def note_thermometers(conn: Connection[Any], before: Thermometers, after: Thermometers) -> None:
+    """Note the weather that changed because thermometers were designated, moved, or are no longer outdoor."""
+    changed = [{"usage_point": point, "object_path": path} for point, path in sorted(before ^ after)]
+    if changed:
+        conn.execute(statement("note_thermometers"), {"thermometers": json.dumps(changed)})
+
+
+def _readings(rows: Iterable[tuple[Any, ...]]) -> Iterator[WeatherDay]:
+    for path, kind, name, day_start, values, qualities in rows:
+        known = (
+            values
+            if qualities is None
+            else [
+                value if quality in _REPORTED else None
+                for value, quality in zip(values, qualities, strict=True)
+            ]
+        )
+        yield _day(path, kind, name, day_start, known)
+
+
+def _day(
+    path: Sequence[str], kind: int, name: str, day_start: int, values: Sequence[int | None]
+) -> WeatherDay:
+    return WeatherDay(tuple(path), WeatherKind(kind), name, day_start, values)

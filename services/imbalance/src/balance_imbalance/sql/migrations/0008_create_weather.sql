@@ -1,0 +1,165 @@
+CREATE TABLE weather_sources (
+    weather_source int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    object_path text[] NOT NULL,
+    kind smallint NOT NULL,
+    name text NOT NULL,
+    UNIQUE (object_path, kind, name)
+);
+COMMENT ON TABLE weather_sources IS 'Who tells the outdoor temperature of an object, beside the outdoor thermometers of the register.';
+COMMENT ON COLUMN weather_sources.kind IS 'By its number in the contract: 1 LOGGER, 2 SERVICE, 3 FILE; of several the least counts.';
+
+CREATE TABLE weather_days (
+    weather_source int NOT NULL REFERENCES weather_sources,
+    day_start timestamptz NOT NULL,
+    "values" int[] NOT NULL,
+    version bigint NOT NULL,
+    changed_in bigint NOT NULL,
+    reported_at timestamptz NOT NULL,
+    PRIMARY KEY (weather_source, day_start)
+);
+CREATE INDEX weather_days_by_day ON weather_days (day_start);
+COMMENT ON TABLE weather_days IS 'What a source says of a metering day, greatest version.';
+COMMENT ON COLUMN weather_days."values" IS 'Thousandths of a degree Celsius by hour; null where not known.';
+COMMENT ON COLUMN weather_days.changed_in IS 'Version in which the values changed last.';
+
+CREATE TABLE weather_changes (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    object_path text[] NOT NULL,
+    first_day timestamptz NOT NULL,
+    last_day timestamptz NOT NULL
+);
+COMMENT ON TABLE weather_changes IS 'Weather that changed, until what depends on it is marked. Whoever stores adds a row in the same transaction.';
+COMMENT ON COLUMN weather_changes.object_path IS 'Of the source: everything beneath it may depend on it.';
+
+CREATE TABLE heating_base (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    base int NOT NULL
+);
+INSERT INTO heating_base (base) VALUES (16000);
+COMMENT ON TABLE heating_base IS 'Outdoor temperature below which buildings are heated, thousandths of a degree, as the settings of the worker say.';
+
+CREATE INDEX outdoor_thermometers ON usage_points (usage_point) WHERE is_outdoor;
+
+CREATE VIEW weather_told AS
+SELECT s.object_path, s.kind, s.name, d.day_start, d."values"::bigint[] AS "values", 2 AS rank
+FROM weather_sources s
+JOIN weather_days d USING (weather_source)
+UNION ALL
+SELECT
+    u.object_path,
+    1::smallint,
+    u.usage_point_id,
+    r.day_start,
+    ARRAY(
+        SELECT CASE WHEN coalesce(h.quality, 1) IN (1, 3) THEN h.value END
+        FROM unnest(r."values", r.qualities) WITH ORDINALITY AS h (value, quality, hour)
+        ORDER BY h.hour
+    ),
+    1
+FROM usage_points u
+JOIN reading_days r USING (usage_point)
+WHERE u.is_outdoor AND u.resource = 6;
+COMMENT ON VIEW weather_told IS 'Whatever is told of the outdoor temperature, by source and metering day: sources, and outdoor thermometers with their VALID and EDITED hours.';
+
+CREATE VIEW v_weather AS
+SELECT
+    o.object_path,
+    d.day_start,
+    d.hours,
+    h.hours_known,
+    CASE
+        WHEN h.hours_known = 0 THEN 'NONE'
+        WHEN 4 * h.hours_known < 3 * d.hours THEN 'INSUFFICIENT'
+        WHEN h.hours_known < d.hours THEN 'PARTIAL'
+        ELSE 'COMPLETE'
+    END AS coverage,
+    m.mean,
+    greatest(0, b.base - m.mean) AS degree_days,
+    h.temperatures,
+    h.gaps,
+    h.source,
+    h.sources,
+    b.base AS heating_base
+FROM heating_base b
+CROSS JOIN (
+    SELECT s.object_path FROM weather_sources s
+    UNION
+    SELECT u.object_path FROM usage_points u WHERE u.is_outdoor AND u.resource = 6
+) o
+CROSS JOIN LATERAL (
+    SELECT min(e.first_day) AS first_day, max(e.last_day) AS last_day
+    FROM (
+        SELECT w.first_day, w.last_day
+        FROM weather_sources s
+        CROSS JOIN LATERAL (
+            SELECT min(w.day_start) AS first_day, max(w.day_start) AS last_day
+            FROM weather_days w WHERE w.weather_source = s.weather_source
+        ) w
+        WHERE s.object_path = o.object_path[1:cardinality(s.object_path)]
+        UNION ALL
+        SELECT
+            (SELECT r.day_start FROM reading_days r WHERE r.usage_point = u.usage_point ORDER BY r.day_start LIMIT 1),
+            (SELECT r.day_start FROM reading_days r WHERE r.usage_point = u.usage_point ORDER BY r.day_start DESC LIMIT 1)
+        FROM usage_points u
+        WHERE u.is_outdoor AND u.resource = 6 AND u.object_path = o.object_path[1:cardinality(u.object_path)]
+    ) e
+) e
+CROSS JOIN LATERAL (
+    SELECT c.day_start, (extract(epoch FROM c.day_end - c.day_start) / 3600)::int AS hours
+    FROM (
+        SELECT
+            (n.day + i.calendar_day_start_hour * INTERVAL '1 hour') AT TIME ZONE i.calendar_zone AS day_start,
+            (n.day + INTERVAL '1 day' + i.calendar_day_start_hour * INTERVAL '1 hour') AT TIME ZONE i.calendar_zone AS day_end
+        FROM public.balance_installation i
+        CROSS JOIN LATERAL generate_series(
+            date_trunc('day', e.first_day AT TIME ZONE i.calendar_zone),
+            date_trunc('day', e.last_day AT TIME ZONE i.calendar_zone),
+            INTERVAL '1 day'
+        ) AS n (day)
+    ) c
+) d
+CROSS JOIN LATERAL (
+    SELECT
+        count(k.temperature)::int AS hours_known,
+        sum(k.temperature) AS total,
+        array_agg(k.temperature ORDER BY n.hour) AS temperatures,
+        coalesce(array_agg(n.hour - 1 ORDER BY n.hour) FILTER (WHERE k.temperature IS NULL), '{}') AS gaps,
+        mode() WITHIN GROUP (ORDER BY k.source) AS source,
+        coalesce(array_agg(DISTINCT k.source) FILTER (WHERE k.source IS NOT NULL), '{}') AS sources
+    FROM generate_series(1, d.hours) AS n (hour)
+    LEFT JOIN (
+        SELECT DISTINCT ON (v.hour)
+            v.hour,
+            v.temperature::int,
+            (ARRAY['LOGGER', 'SERVICE', 'FILE'])[t.kind] || ' ' || t.name
+                || CASE WHEN t.object_path = '{}' THEN '' ELSE ' at ' || array_to_string(t.object_path, ' > ') END AS source
+        FROM weather_told t
+        CROSS JOIN LATERAL unnest(t."values") WITH ORDINALITY AS v (temperature, hour)
+        WHERE t.day_start = d.day_start
+            AND t.object_path = o.object_path[1:cardinality(t.object_path)]
+            AND v.temperature BETWEEN -70000 AND 60000
+        ORDER BY v.hour, cardinality(t.object_path) DESC, t.kind, t.name COLLATE "C", t.rank
+    ) k USING (hour)
+) h
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN h.hours_known > 0 AND 4 * h.hours_known >= 3 * d.hours
+        THEN floor((2 * h.total + h.hours_known)::numeric / (2 * h.hours_known))::int
+    END AS mean
+) m;
+
+COMMENT ON VIEW v_weather IS 'Outdoor temperature of every object of which it is told, by metering day, what is inherited from above included (docs/domain.md §5); days between the first and the last that lack it are there and say so.';
+COMMENT ON COLUMN v_weather.object_path IS 'Object: region, locality, street and so on; empty for everywhere. What has no row takes the weather of the nearest above it.';
+COMMENT ON COLUMN v_weather.day_start IS 'Start of the metering day. Bound this column in every query.';
+COMMENT ON COLUMN v_weather.hours IS 'Hours of the day: 23, 24 or 25.';
+COMMENT ON COLUMN v_weather.hours_known IS 'Hours of which a temperature is known.';
+COMMENT ON COLUMN v_weather.coverage IS 'COMPLETE, PARTIAL (a mean in spite of gaps), INSUFFICIENT (too many for a mean) or NONE.';
+COMMENT ON COLUMN v_weather.mean IS 'Outdoor mean in thousandths of a degree Celsius; null when fewer than 75 % of the hours are known.';
+COMMENT ON COLUMN v_weather.degree_days IS 'By how much the mean was below the heating base, thousandths of a degree; null without a mean.';
+COMMENT ON COLUMN v_weather.temperatures IS 'Thousandths of a degree Celsius by hour; null where not known.';
+COMMENT ON COLUMN v_weather.gaps IS 'Hours of the day, from 0, of which no temperature is known.';
+COMMENT ON COLUMN v_weather.source IS 'Who told most of the hours: kind, name and object; null when nobody did.';
+COMMENT ON COLUMN v_weather.sources IS 'All who told an hour of it.';
+COMMENT ON COLUMN v_weather.heating_base IS 'Heating base in thousandths of a degree Celsius.';
+
+GRANT SELECT ON v_weather TO balance_reader;
