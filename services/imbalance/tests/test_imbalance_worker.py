@@ -275,7 +275,7 @@ def test_every_view_and_column_is_explained(house: House) -> None:
     )
     assert silent == []
     views = house.rows("SELECT table_name FROM information_schema.views WHERE table_schema = 'imbalance'")
-    assert {row["table_name"] for row in views} == {"v_group_days", "v_group_hours"}
+    assert {"v_group_days", "v_group_hours"} <= {row["table_name"] for row in views}
 
 
 def test_the_views_know_every_resource_and_unit(house: House) -> None:

@@ -126,6 +126,7 @@ class PostgresGroupDayStore:
             "since": since,
         }
         with self._pool.connection() as conn:
+            conn.execute(statement("put_rules_in_force"), {"ppm": self._rules.unreliable_share_ppm})
             rows = conn.execute(statement("group_days_of_other_settings"), sought).fetchall()
             self._markers.add(conn, rows, RECOMPUTATION)
             if rows:

@@ -246,6 +246,9 @@ WHERE algorithm_version <= %(algorithm_version)s
 EXCEPT
 SELECT subject_id, day_start FROM imbalance.markers WHERE lane = 2
 
+-- name: put_rules_in_force
+UPDATE imbalance.rules_in_force SET unreliable_share_ppm = %(ppm)s WHERE unreliable_share_ppm <> %(ppm)s
+
 -- name: count_markers
 ANALYZE imbalance.markers
 
