@@ -317,6 +317,28 @@ def edit(
     }
 
 
+def weather_day(
+    object_path: Sequence[str],
+    kind: str,
+    name: str,
+    day_start_at: int,
+    values: Sequence[int | None],
+    *,
+    version: int = 1,
+) -> Described:
+    """A WeatherDayReported."""
+    return {
+        "object_path": list(object_path),
+        "kind": kind,
+        "name": name,
+        "day_start_at": day_start_at,
+        "step_s": 3600,
+        "values": list(values),
+        "version": version,
+        "reported_at": day_start_at,
+    }
+
+
 def packet(
     sequence: int,
     received_at: int,

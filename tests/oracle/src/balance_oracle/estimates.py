@@ -108,5 +108,5 @@ def full_days_before(
         before = days.shifted(day, -back)
         hours = readings.get((usage_point_id, before))
         if hours is not None and all(is_reported(hour) for hour in hours) and len(found) < PAST_DAYS:
-            found.append((before, [Fraction(value) for value, _ in hours if value is not None]))
+            found.append((before, [value for value, _ in hours if value is not None]))
     return found

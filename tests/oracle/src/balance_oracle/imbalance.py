@@ -149,7 +149,8 @@ class GroupDay:
 
     def _row(self, membership: Membership) -> Row:
         hours = self.known.readings.get((membership.usage_point_id, self.day))
-        sample = self._sample(membership)
+        silent = hours is None or not all(map(is_reported, hours))
+        sample = self._sample(membership) if silent else Sample(())
         point = self.known.points.get(membership.usage_point_id)
         cells = {}
         for hour, start in enumerate(self._starts):

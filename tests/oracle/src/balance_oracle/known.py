@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from balance_oracle.days import MeteringDays
-from balance_oracle.estimates import ENOUGH_DAYS, Readings, Sample, full_days_before, is_valued
+from balance_oracle.estimates import ENOUGH_DAYS, Readings, full_days_before, is_valued
 from balance_oracle.fittings import UsagePoint
 from balance_oracle.groups import Group
 from balance_oracle.plans import Plans
@@ -27,9 +27,16 @@ class Known:
     weather: Weather
     days: MeteringDays
     settings: Settings = field(default_factory=Settings)
+    _past: dict[tuple[str, int], list[Row]] = field(default_factory=dict, repr=False, compare=False)
 
     def own_past(self, usage_point_id: str, day: int) -> list[Row]:
         """§4.2, rule 1 or 3: own days before, scaled to the weather of the day."""
+        key = usage_point_id, day
+        if key not in self._past:
+            self._past[key] = self._own_past(usage_point_id, day)
+        return self._past[key]
+
+    def _own_past(self, usage_point_id: str, day: int) -> list[Row]:
         rows = full_days_before(self.readings, usage_point_id, day, self.days)
         point = self.points.get(usage_point_id)
         if point is None or point.resource not in HEATED or len(rows) < ENOUGH_DAYS:
@@ -43,9 +50,6 @@ class Known:
             lambda before: self.weather.mean(path, before),
             self.settings.heating_limit,
         )
-
-    def own_sample(self, usage_point_id: str, day: int) -> Sample:
-        return Sample(self.own_past(usage_point_id, day))
 
     def allowance(self, usage_point_id: str, day: int) -> int:
         """§4.1: the longest its modules may be silent by plan at the day's start, in days."""

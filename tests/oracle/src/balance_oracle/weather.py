@@ -18,7 +18,7 @@ KNOWN_QUARTERS, LEAST_ROWS = 3, 7
 
 Path = tuple[str, ...]
 Readings = Mapping[tuple[str, int], Sequence[Hour]]
-Row = list[Fraction]
+Row = Sequence[Fraction | int]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def scaled(
     told = [(row, Fraction(max(0, limit - t))) for day, row in rows if (t := mean(day)) is not None]
     if today is None or len(told) < LEAST_ROWS:
         return as_they_are
-    line = _line([z for _, z in told], [sum(cut(row, hours), Fraction(0)) for row, _ in told])
+    line = _line([z for _, z in told], [Fraction(sum(cut(row, hours))) for row, _ in told])
     if line is None:
         return as_they_are
     a, b = line
