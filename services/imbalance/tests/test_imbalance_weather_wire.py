@@ -48,7 +48,6 @@ def test_a_day_goes_through_the_wire() -> None:
     )
     framed = CODEC.encode(wire_weather.WEATHER_DAY, wire_weather.to_wire_weather_day(report))
     assert decode_weather(CODEC, CALENDAR, framed) == report
-    assert wire_weather.key_of(report.source) == b'[["Town","Street"],"SERVICE","s"]'
 
 
 def test_what_is_no_temperature_is_not_known() -> None:

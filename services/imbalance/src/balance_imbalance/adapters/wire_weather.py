@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.errors import BadRecord
 from balance_kernel.calendar import HOUR_S, Calendar
+from balance_kernel.weather import is_temperature
 
-from balance_imbalance.domain.weather import WeatherDay, WeatherKind, is_temperature
-from balance_imbalance.domain.weather_reports import Source, WeatherReport
+from balance_imbalance.domain.weather import WeatherDay, WeatherKind
+from balance_imbalance.domain.weather_reports import WeatherReport
 
 WEATHER_DAY = "balance.v1.WeatherDayReported"
 MOST_PARTS = 16
@@ -69,12 +69,6 @@ def to_wire_weather_day(report: WeatherReport) -> dict[str, Any]:
         "version": report.version,
         "reported_at": report.reported_at * 1000,
     }
-
-
-def key_of(source: Source) -> bytes:
-    """Key of a source's weather days on the topic."""
-    path, kind, name = source
-    return json.dumps([list(path), kind.name, name], ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _day(milliseconds: int, calendar: Calendar) -> tuple[int, int]:

@@ -10,17 +10,30 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeGuard
 
 import numpy as np
+from balance_kernel.weather import COLDEST, HOTTEST, is_temperature
 from numpy.typing import NDArray
+
+__all__ = [
+    "COLDEST",
+    "HEATING_BASE",
+    "HOTTEST",
+    "HourWeather",
+    "ObjectPath",
+    "Weather",
+    "WeatherDay",
+    "WeatherKind",
+    "day_mean",
+    "degree_days",
+    "is_temperature",
+    "scaled_rows",
+]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 ObjectPath = tuple[str, ...]
 
-COLDEST, HOTTEST = -70_000, 60_000
-"""What lies outside is no temperature (§5.1): 85 °C is a thermometer that was just switched on."""
 HEATING_BASE = 16_000
 """Default of the outdoor temperature below which buildings are heated."""
 _LEAST_DAYS = 7
@@ -123,11 +136,6 @@ def _filled(told: Sequence[WeatherDay], above: Sequence[HourWeather | None]) -> 
             if hours[hour] is None and is_temperature(value):
                 hours[hour] = HourWeather(value, day)
     return [own or (above[hour] if hour < len(above) else None) for hour, own in enumerate(hours)]
-
-
-def is_temperature(value: int | None) -> TypeGuard[int]:
-    """Whether that is a temperature of the air (§5.1)."""
-    return value is not None and COLDEST <= value <= HOTTEST
 
 
 def day_mean(temperatures: Sequence[int | None]) -> int | None:
