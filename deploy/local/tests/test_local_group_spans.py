@@ -1,12 +1,11 @@
-"""A span of group-days, and the table a manager reads."""
+"""What the screens make of the database's spans, and the table a manager reads."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from math import hypot
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from balance_local import group_spans, group_table, screen
-from balance_local.group_spans import GroupDay, GroupSpan
+from balance_local import group_table, screen
+from balance_local.group_spans import Figures, GroupDay, GroupSpan, Month, changed_since
 from balance_local.group_table import Known
 from balance_local.screen import Screen
 from rich.console import Console
@@ -16,139 +15,125 @@ DAY = GroupDay(
     group_id="G",
     day_start=FIRST,
     supply=100_000_000,
-    members=99_000_000,
     imbalance=1_000_000,
-    tolerance=2_000_000,
+    verdict="WITHIN_TOLERANCE",
+    missing_usage_points=[],
+)
+LOSS = replace(DAY, imbalance=10_000_000, verdict="LOSS")
+DARK = replace(DAY, verdict="UNDECIDED", missing_usage_points=["a", "b", "c"])
+GAP = replace(DAY, missing_usage_points=["a"])
+FIGURES = Figures(
+    group_id="G",
+    start_at=FIRST,
+    supply=3_000_000_000,
+    members=2_970_000_000,
+    imbalance=30_000_000,
+    tolerance=60_000_000,
     coverage="COMPLETE",
     verdict="WITHIN_TOLERANCE",
+    days_due=30,
+    days_computable=30,
     members_due=24,
     members_reported=24,
-    missing_usage_points=[],
     unit="MILLILITRE",
-    u_supply_class=800_000.0,
-    u_members_class=600_000.0,
-    u_pulse=30_000.0,
-    u_estimate=0.0,
 )
-LOSS = replace(DAY, members=90_000_000, imbalance=10_000_000, verdict="LOSS")
-UNRELIABLE = replace(
-    DAY,
-    coverage="UNRELIABLE",
-    verdict="UNDECIDED",
-    members=60_000_000,
-    members_reported=9,
-    missing_usage_points=["a", "b", "c"],
-)
+UNRELIABLE = replace(FIGURES, coverage="UNRELIABLE", verdict="UNDECIDED", members_reported=9)
 
 
-def span(*days: GroupDay) -> GroupSpan:
-    dated = [replace(day, day_start=FIRST + timedelta(days=number)) for number, day in enumerate(days)]
-    return GroupSpan("G", dated, "Europe/Chisinau")
+def dated(*days: GroupDay) -> list[GroupDay]:
+    return [replace(day, day_start=FIRST + timedelta(days=number)) for number, day in enumerate(days)]
+
+
+def span(*days: GroupDay, figures: Figures = FIGURES, lasting: bool = False) -> GroupSpan:
+    there = dated(*days)
+    return GroupSpan(figures, there, there[-2] if lasting else None, "Europe/Chisinau")
 
 
 def shown(*spans: GroupSpan, known: Known | None = None) -> str:
     on = Screen(Console(width=160, record=True, file=None, no_color=True), rich=False)
     with on.console.capture() as captured:
         group_table.show(on, "Street – now", spans, known or Known())
+        group_table.show_months(on, spans)
     return captured.get()
 
 
-def test_days_add_up_and_the_pulse_term_enters_once() -> None:
-    whole = span(*[DAY] * 10)
-    assert (whole.supply, whole.members, whole.imbalance) == (1_000_000_000, 990_000_000, 10_000_000)
-    assert whole.tolerance == pytest.approx(2 * hypot(8e6, 6e6, 3e4))
-    assert whole.verdict == "WITHIN_TOLERANCE"
+def test_a_loss_begins_on_the_first_of_two_or_more_days_to_the_end() -> None:
+    days = dated(DAY, LOSS, DAY, DAY, LOSS, DARK, LOSS)
+    assert changed_since(days) == (days[4], days[3])
+    assert changed_since(dated(DAY, DAY, LOSS)) is None, "one day is not lasting"
+    assert changed_since(dated(DAY, LOSS, LOSS, DAY)) is None
+    assert changed_since(dated(LOSS, LOSS, LOSS)) is None, "nothing is known of before"
+    assert changed_since([]) is None
+
+
+def test_a_surplus_is_no_loss() -> None:
+    surplus = replace(DAY, verdict="SURPLUS")
+    days = dated(DAY, surplus, surplus, LOSS, LOSS)
+    assert changed_since(days) == (days[3], days[2])
 
 
 def test_a_loss_that_lasts_is_told_with_its_first_day() -> None:
-    lost = span(*[DAY] * 20, LOSS, LOSS)
-    assert lost.imbalance is not None
-    assert lost.tolerance is not None
-    assert lost.imbalance <= lost.tolerance
+    lost = span(*[DAY] * 20, LOSS, LOSS, lasting=True)
     assert lost.verdict == "LOSS"
     assert "LOSS since 22 Nov" in shown(lost)
+    assert "since" not in shown(span(*[LOSS] * 3, figures=replace(FIGURES, verdict="LOSS")))
 
 
-def test_a_single_lost_day_is_no_lasting_loss() -> None:
-    assert span(*[DAY] * 20, LOSS).verdict == "WITHIN_TOLERANCE"
-    assert span(*[DAY] * 5, LOSS, LOSS, DAY).since is None
-
-
-def test_a_sum_beyond_the_tolerance_is_told_without_a_day() -> None:
-    surplus = replace(DAY, imbalance=-30_000_000, members=130_000_000)
-    assert span(DAY, surplus, DAY).verdict == "SURPLUS"
-    assert span(LOSS, LOSS, LOSS).verdict == "LOSS"
-    assert "since" not in shown(span(LOSS, LOSS, LOSS))
-
-
-def test_the_last_days_of_a_lasting_loss_are_not_its_beginning() -> None:
-    lasting = span(*[LOSS] * 10, DAY, LOSS, LOSS)
-    assert (lasting.verdict, lasting.since) == ("LOSS", None)
-
-
-def test_too_few_decided_days_are_not_judged() -> None:
-    dark = span(DAY, DAY, DAY, *[UNRELIABLE] * 11)
-    assert (dark.imbalance, dark.tolerance, dark.verdict) == (None, None, "UNDECIDED")
-    assert dark.supply == 1_400_000_000
+def test_what_is_unreliable_has_no_imbalance_to_be_quoted() -> None:
+    dark = span(DAY, DAY, DAY, *[DARK] * 11, figures=UNRELIABLE)
     table = shown(dark, known=Known({**dict.fromkeys("abc", "J-0413"), "d": "J-0412"}))
+    assert "unreliable" in table
+    assert "30.0" not in table
     assert "concentrator J-0413 silent since 5 Nov" in table
-    assert "9 of 24, 11 days open" in table
+    assert "9 of 24" in table
 
 
-def test_a_few_open_days_are_left_out_of_the_sums() -> None:
-    most = span(*[DAY] * 9, UNRELIABLE)
-    assert most.supply == 900_000_000
-    assert most.verdict == "WITHIN_TOLERANCE"
+def test_days_left_out_of_the_sums_are_counted() -> None:
+    table = shown(span(DAY, DARK, figures=replace(FIGURES, days_computable=28, coverage="ESTIMATED")))
+    assert "2 days left out" in table
 
 
 def test_what_is_missing_is_named_with_its_reason() -> None:
-    table = shown(
-        span(DAY, replace(DAY, coverage="ESTIMATED", members_reported=23, missing_usage_points=["a"])),
-        known=Known({"a": "J-1"}, {"a": "has two devices under one key"}),
-    )
+    figures = replace(FIGURES, coverage="ESTIMATED", members_reported=23)
+    known = Known({"a": "J-1"}, {"a": "has two devices under one key"})
+    table = shown(span(DAY, GAP, figures=figures), known=known)
     assert "23 of 24 est." in table
     assert "a has two devices under one key since 3 Nov" in table
 
 
 def test_what_came_again_is_not_missing_since() -> None:
-    gap = replace(DAY, coverage="ESTIMATED", members_reported=23, missing_usage_points=["a"])
-    assert "a has a gap on 3 Nov" in shown(span(DAY, gap, DAY))
-    assert "a has gaps on 2 of 4 days" in shown(span(gap, DAY, gap, DAY))
-    assert "a not heard since 3 Nov" in shown(span(DAY, gap, gap))
-    assert "since" not in shown(span(gap, gap))
+    assert "a has a gap on 3 Nov" in shown(span(DAY, GAP, DAY))
+    assert "a has gaps on 2 of 4 days" in shown(span(GAP, DAY, GAP, DAY))
+    assert "a not heard since 3 Nov" in shown(span(DAY, GAP, GAP))
+    assert "since" not in shown(span(GAP, GAP))
 
 
 def test_a_group_without_its_supply_is_not_computable() -> None:
-    dark = replace(UNRELIABLE, supply=None, coverage="NOT_COMPUTABLE", missing_usage_points=["S"])
-    table = shown(span(dark, dark), known=Known({"S": "J-1"}, supplies={"S"}))
+    nothing = replace(UNRELIABLE, coverage="NOT_COMPUTABLE", supply=None, members=None, imbalance=None)
+    dark = replace(DARK, missing_usage_points=["S"])
+    table = shown(span(dark, dark, figures=nothing), known=Known({"S": "J-1"}, supplies={"S"}))
     assert "not computable" in table
     assert "supply meter S not heard all the time" in table
 
 
-def test_what_nobody_was_heard_of_is_no_zero() -> None:
-    silent = replace(UNRELIABLE, supply=None, members=0, members_reported=0)
-    assert span(silent, silent).members is None
-    assert span(silent, UNRELIABLE).members == 60_000_000
-
-
 def test_of_a_single_concentrator_nobody_can_tell_that_it_is_silent() -> None:
-    table = shown(span(*[UNRELIABLE] * 3), known=Known(dict.fromkeys("abc", "J-1")))
+    table = shown(span(*[DARK] * 3, figures=UNRELIABLE), known=Known(dict.fromkeys("abc", "J-1")))
     assert "a not heard, b not heard, and 1 more" in " ".join(table.split())
 
 
 def test_without_a_terminal_everything_is_ascii() -> None:
-    table = shown(span(DAY, LOSS, LOSS), span(*[UNRELIABLE] * 3))
+    table = shown(span(DAY, LOSS, LOSS, lasting=True), span(*[DARK] * 3, figures=UNRELIABLE))
     assert table.isascii()
     assert "+/-" in table
-    assert "300.0" in table
+    assert "3 000.0" in table
 
 
-def test_months_are_cut_by_the_local_clock() -> None:
-    days = [
-        replace(DAY, day_start=datetime(2025, 11, 29, 22, tzinfo=UTC) + timedelta(days=n)) for n in range(4)
-    ]
-    parts = list(group_spans.months(GroupSpan("G", days, "Europe/Chisinau")))
-    assert [(p.local(p.days[0]).month, len(p.days)) for p in parts] == [(11, 1), (12, 3)]
+def test_months_stand_below_one_a_line() -> None:
+    months = [Month(**vars(FIGURES), month=date(2025, number, 1)) for number in (11, 12)]
+    lost = replace(months[1], verdict="LOSS", imbalance=90_000_000)
+    table = shown(replace(span(DAY), months=[months[0], lost]))
+    lines = [line for line in table.splitlines() if line.strip(" |").startswith("2025-")]
+    assert ["within tolerance" in lines[0], "LOSS" in lines[1], "+90.0" in lines[1]] == [True] * 3
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,8 @@ def _groups_are_there(truth: Truth, spans: Mapping[str, GroupSpan]) -> Check:
 
 def _group(name: str, truth: GroupTruth, span: GroupSpan) -> Check:
     """The verdict is right, and the imbalance is the true one within the tolerance shown beside it."""
-    unit, tolerance, imbalance = span.unit, span.tolerance, span.imbalance
+    figures = span.figures
+    unit, tolerance, imbalance = figures.unit, figures.tolerance, figures.imbalance
     if tolerance is None or imbalance is None:
         return Check(False, f"{name}: expected an imbalance, found none")
     since = span.local(span.since).date().isoformat() if span.since else None

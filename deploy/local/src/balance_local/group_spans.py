@@ -1,145 +1,104 @@
-"""What group-days say together: a span of days of a balance group, as a manager reads it.
+"""Longer spans of balance groups as the database adds them up, and since when a loss lasts.
 
-Amounts are sums of the decided days. The tolerance is the one of docs/domain.md §4.5 over days: class and
-estimate terms add linearly, for a meter errs alike every day; the pulse term enters once.
+The figures are those of imbalance.v_group_rolling and v_group_months (docs/domain.md §4.8); nothing is added
+up here.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from math import hypot
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.rows import class_row
 
-DECIDED = ("WITHIN_TOLERANCE", "LOSS", "SURPLUS")
-LEAST_DECIDED_SHARE = 0.7
-"""A span fewer of whose days are decided is not judged."""
+MOST_DAYS = 30
+"""A span of days has no more; what is longer is also told by month."""
 
-_QUERY = """
-select group_id, day_start, supply, members, imbalance, tolerance, coverage, verdict, members_due,
-    members_reported, missing_usage_points, unit, u_supply_class, u_members_class, u_pulse, u_estimate
+_DAYS = """
+select group_id, day_start, supply, imbalance, verdict, missing_usage_points
 from imbalance.v_group_days where day_start >= %s and day_start < %s order by group_id, day_start
+"""
+_FIGURES = """
+select f.group_id, f.start_at, f.supply, f.members, f.imbalance, f.tolerance, f.coverage, f.verdict,
+    f.days_due, f.days_computable, f.members_due, f.members_reported, f.unit"""
+_ROLLING = f"""{_FIGURES}
+from unnest(%s::text[], %s::timestamptz[]) as wanted (group_id, day_start)
+cross join lateral (
+    select * from imbalance.v_group_rolling r
+    where r.group_id = wanted.group_id and r.day_start = wanted.day_start and r.span = '30 d'
+) f
+"""
+_MONTHS = f"""{_FIGURES}, f.month
+from imbalance.v_group_months f
+where f.day_start >= %s - interval '31 days' and f.day_start < %s and f.group_id = any (%s)
+order by f.group_id, f.month
 """
 
 
 @dataclass(frozen=True)
 class GroupDay:
-    """A row of imbalance.v_group_days."""
+    """A row of imbalance.v_group_days: amounts in base units."""
 
     group_id: str
     day_start: datetime
+    supply: int | None
+    imbalance: int | None
+    verdict: str
+    missing_usage_points: list[str]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What group-days come to together: a row of a view of longer spans, in base units."""
+
+    group_id: str
+    start_at: datetime
     supply: int | None
     members: int | None
     imbalance: int | None
     tolerance: int | None
     coverage: str
     verdict: str
+    days_due: int
+    days_computable: int
     members_due: int
     members_reported: int
-    missing_usage_points: list[str]
     unit: str
-    u_supply_class: float | None
-    u_members_class: float | None
-    u_pulse: float | None
-    u_estimate: float | None
+
+
+@dataclass(frozen=True)
+class Month(Figures):
+    """A calendar month of a group."""
+
+    month: date
 
 
 @dataclass(frozen=True)
 class GroupSpan:
-    """Some days of one group, oldest first; never empty."""
+    """The last days of one group, 30 at most."""
 
-    group_id: str
+    figures: Figures
     days: Sequence[GroupDay]
+    """They, oldest first; never empty."""
+    since: GroupDay | None
+    """First day of a loss (or surplus) that came and stays."""
     zone: str
+    months: Sequence[Month] = ()
+    """All its months, when there are more days than these."""
 
     @property
-    def decided(self) -> list[GroupDay]:
-        """Days with a verdict."""
-        return [day for day in self.days if day.verdict in DECIDED]
-
-    @property
-    def judged(self) -> bool:
-        """Whether enough days are decided."""
-        return len(self.decided) >= LEAST_DECIDED_SHARE * len(self.days)
-
-    @property
-    def unit(self) -> str:
-        """Base unit of all amounts."""
-        return self.days[0].unit
-
-    @property
-    def supply(self) -> int | None:
-        """Supply of the decided days; of all days when the span is not judged; None when no day has any."""
-        values = [day.supply for day in self._counted if day.supply is not None]
-        return sum(values) if values else None
-
-    @property
-    def members(self) -> int | None:
-        """Consumption of the members on the same days, missing ones estimated; None if nobody was heard."""
-        if not any(day.members or day.members_reported for day in self._counted):
-            return None
-        return sum(day.members or 0 for day in self._counted)
-
-    @property
-    def not_computable(self) -> bool:
-        """Whether the span is not judged for want of a supply."""
-        open_days = [day for day in self.days if day.verdict not in DECIDED]
-        return not self.judged and all(day.coverage == "NOT_COMPUTABLE" for day in open_days)
-
-    @property
-    def imbalance(self) -> int | None:
-        """Supply less members; None when the span is not judged."""
-        return sum(day.imbalance or 0 for day in self.decided) if self.judged else None
-
-    @property
-    def tolerance(self) -> float | None:
-        """Expanded uncertainty (k = 2) of the imbalance; None when the span is not judged."""
-        if not self.judged:
-            return None
-        supply, members, estimate = (
-            sum(getattr(day, name) or 0.0 for day in self.decided)
-            for name in ("u_supply_class", "u_members_class", "u_estimate")
-        )
-        return 2 * hypot(supply, members, estimate, max(day.u_pulse or 0.0 for day in self.decided))
+    def group_id(self) -> str:
+        """Which group."""
+        return self.figures.group_id
 
     @property
     def verdict(self) -> str:
-        """LOSS, SURPLUS, WITHIN_TOLERANCE, or UNDECIDED: by the sums, or since a day that it lasts from."""
-        return self.since.verdict if self.since else self._by_sum
-
-    @property
-    def since(self) -> GroupDay | None:
-        """First day of a loss (or surplus) that came and stays.
-
-        Two days or more to the end of the span are lost, and the days before them together are not.
-        """
-        run: list[GroupDay] = []
-        for day in reversed(self.decided):
-            if day.verdict == "WITHIN_TOLERANCE" or (run and day.verdict != run[-1].verdict):
-                break
-            run.append(day)
-        before = self.decided[: len(self.decided) - len(run)]
-        calm = bool(before) and replace(self, days=before)._by_sum == "WITHIN_TOLERANCE"
-        return run[-1] if self.judged and len(run) > 1 and calm else None
-
-    @property
-    def _by_sum(self) -> str:
-        if self.imbalance is None or self.tolerance is None:
-            return "UNDECIDED"
-        if abs(self.imbalance) <= self.tolerance:
-            return "WITHIN_TOLERANCE"
-        return "LOSS" if self.imbalance > 0 else "SURPLUS"
-
-    @property
-    def due(self) -> int:
-        """Members, at most at once."""
-        return max(day.members_due for day in self.days)
+        """LOSS, SURPLUS, WITHIN_TOLERANCE or UNDECIDED: by the sums, or since a day that it lasts from."""
+        return self.since.verdict if self.since else self.figures.verdict
 
     @property
     def missing(self) -> list[str]:
@@ -155,26 +114,56 @@ class GroupSpan:
         """Start of a day on the clock of the installation."""
         return day.day_start.astimezone(ZoneInfo(self.zone))
 
-    @property
-    def _counted(self) -> Sequence[GroupDay]:
-        return self.decided if self.judged else self.days
-
 
 def read(dsn: str, zone: str, start: datetime, end: datetime) -> list[GroupSpan]:
-    """The spans of all groups with days that start in [start, end), by group."""
-    groups: dict[str, list[GroupDay]] = defaultdict(list)
-    with psycopg.connect(dsn) as connection, connection.cursor(row_factory=class_row(GroupDay)) as cursor:
-        parameters: Any = (start, end)
-        for day in cursor.execute(_QUERY, parameters):
-            groups[day.group_id].append(day)
-    return [GroupSpan(name, days, zone) for name, days in sorted(groups.items())]
+    """The last days of all groups among those that start in [start, end), by group."""
+    with psycopg.connect(dsn) as connection:
+        days: dict[str, list[GroupDay]] = defaultdict(list)
+        for day in connection.cursor(row_factory=class_row(GroupDay)).execute(_DAYS, (start, end)):
+            days[day.group_id].append(day)
+        figures = _rolling(connection, [of[-1] for of in days.values()])
+        since = _lasting(connection, {name: figures[name].verdict != "UNDECIDED" for name in figures}, days)
+        long = [name for name, of in days.items() if len(of) > MOST_DAYS]
+        months: dict[str, list[Month]] = defaultdict(list)
+        for month in connection.cursor(row_factory=class_row(Month)).execute(_MONTHS, (start, end, long)):
+            months[month.group_id].append(month)
+    return [
+        GroupSpan(
+            figures[name],
+            [day for day in of if day.day_start >= figures[name].start_at],
+            since.get(name),
+            zone,
+            months[name],
+        )
+        for name, of in sorted(days.items())
+    ]
 
 
-def months(of: GroupSpan) -> Iterator[GroupSpan]:
-    """The span by calendar month."""
-    parts: dict[tuple[int, int], list[GroupDay]] = defaultdict(list)
-    for day in of.days:
-        local = of.local(day)
-        parts[local.year, local.month].append(day)
-    for part in parts.values():
-        yield GroupSpan(of.group_id, part, of.zone)
+def changed_since(days: Sequence[GroupDay]) -> tuple[GroupDay, GroupDay] | None:
+    """The first day of two or more that are all lost (or all surplus) to the end, and the day before it.
+
+    Undecided days tell nothing.
+    """
+    run: list[GroupDay] = []
+    for day in reversed([day for day in days if day.verdict != "UNDECIDED"]):
+        if day.verdict == "WITHIN_TOLERANCE" or (run and day.verdict != run[-1].verdict):
+            break
+        run.append(day)
+    before = [day for day in days if run and day.day_start < run[-1].day_start]
+    return (run[-1], before[-1]) if len(run) > 1 and before else None
+
+
+def _lasting(
+    connection: psycopg.Connection, judged: Mapping[str, bool], days: Mapping[str, Sequence[GroupDay]]
+) -> Mapping[str, GroupDay]:
+    """By group, since when it loses: a run of lost days after a span that was within tolerance."""
+    runs = {name: run for name, of in days.items() if judged[name] and (run := changed_since(of))}
+    calm = _rolling(connection, [before for _, before in runs.values()])
+    return {name: run[0] for name, run in runs.items() if calm[name].verdict == "WITHIN_TOLERANCE"}
+
+
+def _rolling(connection: psycopg.Connection, last: Sequence[GroupDay]) -> dict[str, Figures]:
+    """What the 30 days come to that end with each of these, by group."""
+    keys = [day.group_id for day in last], [day.day_start for day in last]
+    rows = connection.cursor(row_factory=class_row(Figures)).execute(_ROLLING, keys)
+    return {row.group_id: row for row in rows}

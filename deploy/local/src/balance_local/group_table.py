@@ -9,14 +9,12 @@ import psycopg
 from rich.table import Table
 from rich.text import Text
 
-from balance_local import group_spans, screen
-from balance_local.group_spans import GroupSpan
+from balance_local import screen
+from balance_local.group_spans import Figures, GroupSpan
 from balance_local.screen import Screen
 
 WIDE = 120
 """Columns from which everything stands in one line."""
-LONG_DAYS = 45
-"""A span longer than this is also shown by month."""
 
 _WORDS = {
     "WITHIN_TOLERANCE": ("within tolerance", "green"),
@@ -25,6 +23,7 @@ _WORDS = {
     "UNDECIDED": ("unreliable", "yellow"),
 }
 _NOT_COMPUTABLE = ("not computable", "dim")
+_DECIDED = ("WITHIN_TOLERANCE", "LOSS", "SURPLUS")
 _RULES = {
     "vee.two_devices": "has two devices under one key",
     "vee.negative_consumption": "has a register that falls",
@@ -61,12 +60,13 @@ def show(on: Screen, title: str, spans: Sequence[GroupSpan], known: Known) -> No
     """Print the spans; on a narrow screen what is missing stands below."""
     missing = {span.group_id: _missing(span, known) for span in spans}
     wide = on.console.width >= WIDE
-    table = _table(on, title, spans, "group")
+    table = _table(on, title, spans[0].figures.unit, "group")
     if wide:
         table.add_column("what is missing")
     for span in spans:
-        name = f"{span.group_id} ({span.due})" if wide else span.group_id
-        cells = _cells(on, span, name, wide=wide)
+        figures = span.figures
+        name = f"{span.group_id} ({figures.members_due})" if wide else span.group_id
+        cells = _cells(on, figures, name, span.verdict, _since(span), wide=wide)
         table.add_row(*cells, *([on.text(missing[span.group_id])] if wide else []))
     on.console.print(table)
     for name, words in missing.items():
@@ -75,19 +75,19 @@ def show(on: Screen, title: str, spans: Sequence[GroupSpan], known: Known) -> No
 
 
 def show_months(on: Screen, spans: Sequence[GroupSpan]) -> None:
-    """Print each long span by month."""
+    """Print the months of each group that has them."""
     for span in spans:
-        if len(span.days) > LONG_DAYS:
-            table = _table(on, f"{span.group_id} by month", [span], "month")
-            for part in group_spans.months(span):
-                first = part.local(part.days[0])
-                table.add_row(*_cells(on, part, f"{first:%Y-%m}", wide=on.console.width >= WIDE))
+        if span.months:
+            table = _table(on, f"{span.group_id} by month", span.figures.unit, "month")
+            for month in span.months:
+                wide = on.console.width >= WIDE
+                table.add_row(*_cells(on, month, f"{month.month:%Y-%m}", month.verdict, wide=wide))
             on.console.print(table)
 
 
-def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Table:
+def _table(on: Screen, title: str, unit: str, first: str) -> Table:
     wide = on.console.width >= WIDE
-    on.say(f"{title}, in {screen.unit_of(spans[0].unit)}", "bold")
+    on.say(f"{title}, in {screen.unit_of(unit)}", "bold")
     table = Table(
         box=on.box,
         pad_edge=False,
@@ -102,25 +102,28 @@ def _table(on: Screen, title: str, spans: Sequence[GroupSpan], first: str) -> Ta
     return table
 
 
-def _cells(on: Screen, span: GroupSpan, name: str, *, wide: bool) -> list[str | Text]:
-    relative = span.imbalance / span.supply if span.imbalance is not None and span.supply else None
-    tolerance = span.tolerance / span.supply if span.tolerance is not None and span.supply else None
+def _cells(
+    on: Screen, of: Figures, name: str, verdict: str, since: str = "", *, wide: bool
+) -> list[str | Text]:
+    """A row. What is not reliable has no imbalance to be quoted."""
+    imbalance, allowed = (of.imbalance, of.tolerance) if verdict in _DECIDED else (None, None)
+    relative = imbalance / of.supply if imbalance is not None and of.supply else None
+    tolerance = allowed / of.supply if allowed is not None and of.supply else None
     amounts = [
-        screen.amount(span.supply, span.unit),
-        screen.amount(span.members, span.unit),
-        screen.amount(span.imbalance, span.unit, signed=True),
+        screen.amount(of.supply, of.unit),
+        screen.amount(of.members, of.unit),
+        screen.amount(imbalance, of.unit, signed=True),
         screen.percent(relative, signed=True) if relative is not None else "",
         f"±{screen.percent(tolerance)}" if tolerance is not None else "—",
     ]
     if not wide:
         amounts = [cell.replace(" %", "%") for cell in amounts]
-    words, style = _NOT_COMPUTABLE if span.not_computable else _WORDS[span.verdict]
-    verdict = Text(on.text(words + _since(span)), style=style)
+    words, style = _NOT_COMPUTABLE if of.coverage == "NOT_COMPUTABLE" else _WORDS[verdict]
     return [
         name,
         *(on.text(cell) for cell in amounts),
-        on.text(_coverage(span, wide=wide)),
-        verdict,
+        on.text(_coverage(of, wide=wide)),
+        Text(on.text(words + since), style=style),
     ]
 
 
@@ -128,14 +131,14 @@ def _since(span: GroupSpan) -> str:
     return f" since {screen.day(span.local(span.since))}" if span.since else ""
 
 
-def _coverage(span: GroupSpan, *, wide: bool) -> str:
-    """`58 of 60` on the worst day, `est.` when the rest entered as estimates, and the days left open."""
-    heard = min(day.members_reported for day in span.days)
-    words = f"{heard} of {span.due}" if wide else f"{heard}/{span.due}"
-    if span.judged and any(day.coverage == "ESTIMATED" for day in span.decided):
+def _coverage(of: Figures, *, wide: bool) -> str:
+    """`58 of 60` on the worst day, `est.` when the rest entered as estimates, and the days left out."""
+    heard, due = of.members_reported, of.members_due
+    words = f"{heard} of {due}" if wide else f"{heard}/{due}"
+    if of.coverage == "ESTIMATED" and heard < due:
         words += " est."
-    undecided = len(span.days) - len(span.decided)
-    return f"{words}, {undecided} day{'s' if undecided > 1 else ''} open" if undecided and wide else words
+    left_out = of.days_due - of.days_computable
+    return f"{words}, {left_out} day{'s' if left_out > 1 else ''} left out" if left_out and wide else words
 
 
 def _when(span: GroupSpan) -> str:
