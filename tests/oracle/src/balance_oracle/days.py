@@ -34,6 +34,10 @@ class MeteringDays:
         """The day ``instant`` lies in."""
         return self._start(self._date(instant))
 
+    def first_of_month(self, day: int) -> int:
+        """The first metering day of the calendar month of a day."""
+        return self._start(self._date(day).replace(day=1))
+
     def shifted(self, day: int, by: int) -> int:
         """The day ``by`` days later (earlier when negative)."""
         return self._start(self._date(day) + timedelta(days=by))

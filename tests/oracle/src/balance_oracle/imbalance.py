@@ -100,7 +100,11 @@ class GroupDay:
     @property
     def members_estimated(self) -> int:
         """§4.3: what enters for member-hours not reported."""
-        total = sum(row.weighted(row.missing(self.hours, for_day=True)) for row in self.members)
+        return self.estimated(self.hours, for_day=True)
+
+    def estimated(self, hours: Sequence[int], *, for_day: bool) -> int:
+        """What enters for member-hours not reported, of the day or an hour."""
+        total = sum(row.weighted(row.missing(hours, for_day=for_day)) for row in self.members)
         return held(half_up(total, MILLION))
 
     @property
