@@ -31,9 +31,10 @@ _PASSED_ON = (
     "BALANCE_REGISTRY_PASSWORD",
     "BALANCE_LOG_LEVEL",
     "BALANCE_INGEST_MQTT_",
+    "BALANCE_IMBALANCE_WEATHER_",
 )
 """Beginnings of the variables an installation takes over: TLS, SASL, names and passwords, the log level, the
-MQTT broker of an edge.
+MQTT broker of an edge, the weather service.
 """
 
 

@@ -147,6 +147,8 @@ def _services(folder: Path, names: Sequence[str]) -> list[Service]:
     wanted = [(service, role) for service in names for role in ROLES]
     if "ingest" in names and os.environ.get("BALANCE_INGEST_MQTT_URL"):
         wanted.append(("ingest", "edge"))
+    if "imbalance" in names and os.environ.get("BALANCE_IMBALANCE_WEATHER_SERVICE"):
+        wanted.append(("imbalance", "weather"))
     return [Service(service, role, ports.choose(folder, f"{service}-{role}")) for service, role in wanted]
 
 

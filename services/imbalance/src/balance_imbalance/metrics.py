@@ -24,6 +24,12 @@ class ImbalanceMetrics:
             "Weather days of sources whose temperatures changed",
             registry=registry,
         )
+        self.weather_asked = Counter(
+            "balance_imbalance_weather_service_asked_total",
+            "Questions to the weather service, by whether there was weather in the answer",
+            ["outcome"],
+            registry=registry,
+        )
         self.group_days_computed = Counter(
             "balance_imbalance_group_days_computed_total", "Group-days computed", registry=registry
         )

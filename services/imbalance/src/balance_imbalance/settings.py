@@ -9,7 +9,10 @@ from datetime import date
 
 from balance_chassis import settings as chassis
 
+from balance_imbalance.adapters.weather_service import WeatherService, read_service
 from balance_imbalance.domain.rules import Rules
+
+WEATHER_SERVICE = "BALANCE_IMBALANCE_WEATHER_SERVICE"
 
 
 @dataclass(frozen=True)
@@ -22,12 +25,15 @@ class ImbalanceSettings:
     """How many group-days the worker computes and writes at once."""
     recompute_from: date | None
     """First metering day that other settings or a newer algorithm recompute; None for all."""
+    weather: WeatherService | None
+    """The weather service of role weather; None for an installation without one."""
 
 
 def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
     """Settings from the environment. Raises SettingsError with everything that is wrong."""
     reader = chassis.Reader(os.environ if environment is None else environment)
     default = Rules()
+    weather = read_weather(reader)
     settings = ImbalanceSettings(
         installation=chassis.read(reader),
         rules=Rules(
@@ -43,12 +49,35 @@ def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
             lookback_days=reader.integer(
                 "BALANCE_IMBALANCE_LOOKBACK_DAYS", default.lookback_days, at_least=1, at_most=366
             ),
+            unmetered_days=reader.integer(
+                "BALANCE_IMBALANCE_UNMETERED_DAYS", default.unmetered_days, at_least=1, at_most=31
+            ),
+            clock_s=reader.integer("BALANCE_IMBALANCE_CLOCK_S", default.clock_s, at_most=3600),
+            idle_share=reader.number("BALANCE_IMBALANCE_IDLE_SHARE", default.idle_share, at_most=1.0),
+            base_temperature=reader.number(
+                "BALANCE_IMBALANCE_BASE_TEMPERATURE", default.base_temperature, at_most=60.0
+            ),
             grace_s=reader.integer("BALANCE_IMBALANCE_GRACE_S", default.grace_s, at_most=35 * 86_400),
+            heating_base=reader.integer(
+                "BALANCE_IMBALANCE_HEATING_BASE", default.heating_base, at_least=-30_000, at_most=40_000
+            ),
         ),
         group_days_a_transaction=reader.integer(
             "BALANCE_IMBALANCE_GROUP_DAYS_A_TRANSACTION", 400, at_least=1, at_most=10_000
         ),
         recompute_from=reader.day("BALANCE_IMBALANCE_RECOMPUTE_FROM"),
+        weather=weather,
     )
     reader.check()
     return settings
+
+
+def read_weather(reader: chassis.Reader) -> WeatherService | None:
+    """The weather service's description, errors left in the reader; None when there is none."""
+    path = reader.path(WEATHER_SERVICE)
+    token = reader.secret("BALANCE_IMBALANCE_WEATHER_TOKEN")
+    if path is None:
+        return None
+    service, problems = read_service(path, token)
+    reader.problems.extend(f"{WEATHER_SERVICE}: {problem}" for problem in problems)
+    return service

@@ -6,11 +6,17 @@ import hashlib
 from dataclasses import astuple, dataclass
 from enum import IntEnum
 
-ALGORITHM_VERSION = 1
+from balance_imbalance.domain.weather import HEATING_BASE
+
+ALGORITHM_VERSION = 2
 """Raised with every change of the computation that can change a figure."""
 
 PPM = 1_000_000
-PAST_DAYS_USED = 7
+PAST_DAYS_USED = 14
+LEAST_PAST = 4
+"""With fewer days of its own past a member is estimated from like homes (§4.2)."""
+GREATEST_ALLOWANCE = 31
+"""Days that the packet plan of a module adds at most (§3.17)."""
 MOST_SUM = 10**17
 """Greatest size of a sum or a tolerance, in base units; a day of them fits in 64 bits (§4.3)."""
 
@@ -49,8 +55,23 @@ class Rules:
     """ρ: correlation of the errors of one batch of members' meters, 0 to 1."""
     lookback_days: int = 28
     """How many metering days back a silent member's own past is looked for."""
+    unmetered_days: int = 7
+    """After so many days of silence, and its allowance, a usage point counts as unmetered."""
+    clock_s: int = 180
+    """δ: what the clocks of meters may differ by, standard uncertainty in seconds."""
+    idle_share: float = 0.1
+    """z: share of time an idle meter passes a flow just below its starting flow, 0 to 1."""
+    base_temperature: float = 20.0
+    """Temperature of gas at base conditions, °C."""
     grace_s: int = 36 * 3600
     """How long after its end a day is computed although nobody reported."""
+    heating_base: int = HEATING_BASE
+    """Outdoor temperature below which buildings are heated, thousandths of a degree Celsius."""
+
+    @property
+    def silence_days(self) -> int:
+        """How many days later a day's readings may still tell whether a usage point is unmetered."""
+        return self.unmetered_days - 1 + GREATEST_ALLOWANCE
 
     @property
     def unreliable_share_ppm(self) -> int:
