@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from balance_chassis.errors import BadRecord
-from balance_imbalance.adapters import wire
+from balance_imbalance.adapters import wire, wire_assets
 from balance_imbalance.domain.messages import Group, UsagePoint, newest_assets, newest_days
 from balance_imbalance.domain.register import FOREVER, Membership, Meter, changed_memberships, changed_meters
-from balance_imbalance.entrypoints.kafka import NOT_OURS, decode_asset, decode_readings
+from balance_imbalance.entrypoints.kafka import NOTHING, decode_asset, decode_readings
 from balance_imbalance.settings import load
 from balance_kernel.calendar import Calendar
 from balance_kernel.quantity import Resource, Role
@@ -52,12 +52,16 @@ def point(**given: Any) -> dict[str, Any]:
         "pulse_weight": 10,
         "register_digits": 8,
         "q_max": 6000,
+        "q_start": None,
+        "is_temperature_compensated": False,
     }
     return {
         "usage_point_id": "UP-1",
         "version": 1,
         "state": "ACTIVE",
         "resource": "GAS",
+        "object_path": [],
+        "is_outdoor": False,
         "meters": [meter | given],
         "channels": [],
     }
@@ -70,6 +74,7 @@ def group(**given: Any) -> dict[str, Any]:
         "coefficient_ppm": 1_000_000,
         "valid_from": 1999,
         "valid_to": None,
+        "group_id": None,
     }
     return {
         "group_id": "G",
@@ -120,9 +125,9 @@ def test_absurd_readings_are_refused(wrong: dict[str, Any], reason: str) -> None
 
 
 def test_assets_become_histories() -> None:
-    understood = decode_asset(CODEC, CALENDAR, CODEC.encode(wire.USAGE_POINT, point(removed_at=5000)))
-    assert understood == UsagePoint("UP-1", 1, [Meter(0, 5, 15_000, 10)])
-    understood = decode_asset(CODEC, CALENDAR, CODEC.encode(wire.GROUP, group()))
+    understood = decode_asset(CODEC, CALENDAR, CODEC.encode(wire_assets.USAGE_POINT, point(removed_at=5000)))
+    assert understood == UsagePoint("UP-1", 1, [Meter(0, 5, 15_000, 10)], Resource.GAS, channels=[])
+    understood = decode_asset(CODEC, CALENDAR, CODEC.encode(wire_assets.GROUP, group()))
     assert isinstance(understood, Group)
     assert (understood.resource, understood.name) == (Resource.GAS, "House")
     (membership,) = understood.memberships
@@ -130,9 +135,9 @@ def test_assets_become_histories() -> None:
 
 
 def test_a_deleted_entity_has_no_history_and_a_tombstone_says_nothing() -> None:
-    assert wire.from_wire_usage_point(point() | {"state": "DELETED"}).meters == []
-    assert wire.from_wire_group(group() | {"state": "DELETED"}).memberships == []
-    assert decode_asset(CODEC, CALENDAR, None) == NOT_OURS
+    assert wire_assets.from_wire_usage_point(point() | {"state": "DELETED"}).meters == []
+    assert wire_assets.from_wire_group(group() | {"state": "DELETED"}).memberships == []
+    assert decode_asset(CODEC, CALENDAR, None) == NOTHING
     with pytest.raises(BadRecord, match="tombstone"):
         decode_readings(CODEC, CALENDAR, None)
 
@@ -140,13 +145,13 @@ def test_a_deleted_entity_has_no_history_and_a_tombstone_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("value", "name", "reason"),
     [
-        (group(role="UNSPECIFIED"), wire.GROUP, "SUPPLY or MEMBER"),
-        (group(coefficient_ppm=10**12), wire.GROUP, "coefficient up to"),
-        (group() | {"name": "a\x00b"}, wire.GROUP, "a name without NUL"),
-        (group(valid_from=-(2**60)), wire.GROUP, "an instant of the years"),
-        (point(pulse_weight=-1), wire.USAGE_POINT, "a pulse weight"),
-        (point(accuracy_class_ppm=-5), wire.USAGE_POINT, "a class not negative"),
-        (point(removed_at=2**60), wire.USAGE_POINT, "an instant of the years"),
+        (group(role="UNSPECIFIED"), wire_assets.GROUP, "SUPPLY or MEMBER"),
+        (group(coefficient_ppm=10**12), wire_assets.GROUP, "coefficient up to"),
+        (group() | {"name": "a\x00b"}, wire_assets.GROUP, "a name without NUL"),
+        (group(valid_from=-(2**60)), wire_assets.GROUP, "an instant of the years"),
+        (point(pulse_weight=-1), wire_assets.USAGE_POINT, "a pulse weight"),
+        (point(accuracy_class_ppm=-5), wire_assets.USAGE_POINT, "a class not negative"),
+        (point(removed_at=2**60), wire_assets.USAGE_POINT, "an instant of the years"),
     ],
 )
 def test_absurd_assets_are_refused(value: dict[str, Any], name: str, reason: str) -> None:
@@ -159,7 +164,7 @@ def test_the_greatest_version_of_a_batch_stands() -> None:
         wire.from_wire_reading_days(readings(day(version=v, values=[v] * 24)), CALENDAR) for v in (1, 2)
     )
     assert [each.version for each in newest_days([new, old])] == [2]
-    points = [wire.from_wire_usage_point(point() | {"version": v}) for v in (3, 1, 2)]
+    points = [wire_assets.from_wire_usage_point(point() | {"version": v}) for v in (3, 1, 2)]
     assert newest_assets(points)[0] == [points[0]]
 
 
@@ -171,7 +176,7 @@ def test_what_a_changed_membership_touches() -> None:
         Membership(2, Role.MEMBER, 10, 0, 50),
         Membership(2, Role.MEMBER, 10, 50, FOREVER),
     ]
-    found = [(span.usage_point, span.start, span.end) for span in changed_memberships(old, new)]
+    found = [(span.subject, span.start, span.end) for span in changed_memberships(old, new)]
     assert found == [(1, 0, 20), (1, 80, 100)]
     assert changed_memberships(new, new) == []
 
@@ -182,7 +187,7 @@ def test_memberships_by_the_ten_thousand_are_compared_at_once() -> None:
     many = [Membership(point, Role.MEMBER, 10, 0, FOREVER) for point in range(2, 20_002)]
     begun = time.monotonic()
     found = changed_memberships([*often, *many], [*often[1:], *many[:-1]])
-    assert [(span.usage_point, span.start, span.end) for span in found] == [(1, 0, 1), (20_001, 0, FOREVER)]
+    assert [(span.subject, span.start, span.end) for span in found] == [(1, 0, 1), (20_001, 0, FOREVER)]
     assert time.monotonic() - begun < 10
 
 

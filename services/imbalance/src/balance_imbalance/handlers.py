@@ -40,8 +40,7 @@ def handle_assets(assets: Sequence[Asset], register: Register) -> int:
     """Keep the greatest version of each entity and mark what it touches; gives how many group-days were
     marked.
     """
-    points, groups = newest_assets(assets)
-    return register.describe(points, groups) if points or groups else 0
+    return register.describe(newest_assets(assets)) if assets else 0
 
 
 def handle_weather(reports: Sequence[WeatherReport], store: WeatherStore) -> int:

@@ -15,7 +15,7 @@ from typing import Protocol
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
-from balance_imbalance.domain.messages import Group, ReadingDay, UsagePoint
+from balance_imbalance.domain.messages import Assets, ReadingDay
 from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.weather_reports import WeatherReport
 
@@ -34,12 +34,11 @@ class ReadingDayStore(Protocol):
 
 
 class Register(Protocol):
-    """The described usage points and groups, each with its whole history."""
+    """The described entities, each with its whole history, and what follows from them together."""
 
-    def describe(self, points: Sequence[UsagePoint], groups: Sequence[Group]) -> int:
-        """Keep descriptions of a greater version, and mark the group-days that differ by them (§4.7).
-
-        Both are unique by id. Gives how many group-days were marked.
+    def describe(self, assets: Assets) -> int:
+        """Keep descriptions of a greater version, resolve what they touch (§4.0), and mark the group-days
+        that differ by them (§4.7). Gives how many group-days were marked.
         """
         ...
 

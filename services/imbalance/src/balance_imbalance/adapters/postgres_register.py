@@ -2,48 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from balance_chassis.lanes import BACKLOG
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar
+from balance_kernel.quantity import Resource, Role
 from psycopg import Connection
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
+from balance_imbalance.adapters.postgres_devices import keep_devices, points_touched, settle_equipment
+from balance_imbalance.adapters.postgres_groups import GroupDays, describe_groups, groups_touched
 from balance_imbalance.adapters.postgres_numbers import UsagePointNumbers
+from balance_imbalance.adapters.postgres_weather import note_thermometers, outdoor_thermometers
 from balance_imbalance.adapters.queries import SCHEMA, statement
-from balance_imbalance.adapters.register_rows import read_memberships, read_meters
-from balance_imbalance.domain.messages import Group, UsagePoint
-from balance_imbalance.domain.register import (
-    FOREVER,
-    ChangedSpan,
-    Membership,
-    changed_memberships,
-    changed_meters,
-)
+from balance_imbalance.adapters.register_rows import read_meters, read_points
+from balance_imbalance.adapters.spans import as_end, as_instant, day_columns, span_columns
+from balance_imbalance.domain.messages import Assets, UsagePoint
+from balance_imbalance.domain.register import ChangedSpan, Meter, changed_meters
 
-_METER_COLUMNS = ("usage_point", "fitted_at", "removed_at", "class_ppm", "pulse_weight")
-_METER_TYPES = ("int4", "timestamptz", "timestamptz", "int4", "int8")
-_MEMBERSHIP_COLUMNS = (
-    "balance_group",
-    "ordinal",
-    "usage_point",
-    "role",
-    "coefficient_ppm",
-    "valid_from",
-    "valid_to",
+_SPAN_TYPES = ("timestamptz", "timestamptz")
+_METER = (
+    ("usage_point", "fitted_at", "removed_at", "class_ppm", "pulse_weight", "q_start", "is_compensated"),
+    ("int4", *_SPAN_TYPES, "int4", "int8", "int8", "bool"),
 )
-_MEMBERSHIP_TYPES = ("int4", "int4", "int4", "int2", "int8", "timestamptz", "timestamptz")
+_CHANNEL = (
+    ("usage_point", "module_id", "channel", "fitted_at", "removed_at"),
+    ("int4", "text", "int4", *_SPAN_TYPES),
+)
+_CODES = {"gas": Resource.GAS.code, "supply": Role.SUPPLY.code}
 
 
 class PostgresRegister:
     """Implements `ports.Register`.
 
     The ASSETS lock is held exclusively: whoever stores readings meanwhile waits, so that neither side misses
-    rows of the other. The groups are locked before their days are looked up, for the worker makes days too.
+    rows of the other. Under it the register's own tables stand still. From them is found first which groups
+    may differ: those that a described usage point, or one that hangs on the same module, belongs to, those
+    described, and those that reach one. These are locked before their days are looked up, for the worker
+    makes days too; what the message adds to them is marked by its own change.
     """
 
     def __init__(self, pool: ConnectionPool[Connection[Any]], calendar: Calendar) -> None:
@@ -52,124 +53,123 @@ class PostgresRegister:
         self._numbers = UsagePointNumbers(pool)
         self._markers = Markers(SCHEMA)
 
-    def describe(self, points: Sequence[UsagePoint], groups: Sequence[Group]) -> int:
+    def describe(self, assets: Assets) -> int:
         """See the port."""
-        described = [point.usage_point_id for point in points]
         named = [
-            *described,
-            *(membership.usage_point_id for group in groups for membership in group.memberships),
+            *(point.usage_point_id for point in assets.points),
+            *(m.usage_point_id for group in assets.groups for m in group.memberships if m.group_id is None),
         ]
         numbers = self._numbers.of(named)
         with self._pool.connection() as conn:
             conn.execute(statement("lock_assets_exclusive"))
-            self._lock_groups(conn, [numbers[point] for point in described], groups)
-            # Meters before memberships: groups that gain a usage point here are marked by their own change.
+            described, touched = points_touched(conn, assets, numbers)
+            self._lock_groups(conn, touched, groups_touched(conn, assets.groups))
+            weather = outdoor_thermometers(conn, described)
+            # Usage points before groups: groups that gain one here are marked by their own change.
             marked = {
-                *self._describe_points(conn, points, numbers),
-                *self._describe_groups(conn, groups, numbers),
+                *self._describe_points(conn, {numbers[p.usage_point_id]: p for p in assets.points}),
+                *self._describe_devices(conn, assets, touched),
+                *describe_groups(conn, self._calendar, assets.groups, numbers),
             }
+            note_thermometers(conn, weather, outdoor_thermometers(conn, described))
             self._markers.add(conn, marked, BACKLOG)
         return len(marked)
 
-    def _lock_groups(self, conn: Connection[Any], points: Sequence[int], groups: Sequence[Group]) -> None:
-        """Hold every group that is looked at, before anything is read.
+    def _lock_groups(self, conn: Connection[Any], points: Sequence[int], groups: Sequence[str]) -> None:
+        """Hold every group that is looked at, before any of its days is read.
 
         A worker that holds one makes partitions by another connection, for which it waits until nobody
         reads group-days any more: whoever waited for its group after reading would wait for ever.
         """
-        columns = {"usage_points": points, "group_ids": [group.group_id for group in groups]}
-        conn.execute(statement("lock_groups_of_assets"), columns)
+        conn.execute(statement("lock_groups_of_assets"), {"usage_points": points, "group_ids": groups})
 
     def _describe_points(
-        self, conn: Connection[Any], points: Sequence[UsagePoint], numbers: Mapping[str, int]
-    ) -> Sequence[tuple[int, datetime]]:
-        rows = conn.execute(
-            statement("describe_usage_points"),
-            {
-                "usage_points": [numbers[point.usage_point_id] for point in points],
-                "versions": [point.version for point in points],
-            },
-        )
-        newer = sorted(number for (number,) in rows)
-        given = {numbers[point.usage_point_id]: point.meters for point in points}
-        held = read_meters(conn, newer)
-        spans = [span for point in newer for span in changed_meters(point, held.get(point, ()), given[point])]
-        conn.execute(statement("forget_meters"), {"usage_points": newer})
-        meters = (
-            (point, _instant(m.fitted_at), _end(m.removed_at), m.class_ppm, m.pulse_weight)
-            for point in newer
-            for m in given[point]
-        )
-        with conn.cursor() as cur:
-            copy_binary(cur, f"{SCHEMA}.meters", _METER_COLUMNS, _METER_TYPES, meters)
-        if not spans:
-            return []
-        return conn.execute(statement("days_of_changed_meters"), self._columns(spans)).fetchall()
-
-    def _describe_groups(
-        self, conn: Connection[Any], groups: Sequence[Group], numbers: Mapping[str, int]
-    ) -> Sequence[tuple[int, datetime]]:
-        rows = conn.execute(
-            statement("describe_groups"),
-            {
-                "group_ids": [group.group_id for group in groups],
-                "names": [group.name for group in groups],
-                "resources": [group.resource.code for group in groups],
-                "versions": [group.version for group in groups],
-            },
-        )
-        newer = dict(rows.fetchall())
-        given = {
-            newer[group.group_id]: [
-                Membership(numbers[m.usage_point_id], m.role, m.coefficient_ppm, m.valid_from, m.valid_to)
-                for m in group.memberships
-            ]
-            for group in groups
-            if group.group_id in newer
-        }
-        held = read_memberships(conn, sorted(given))
-        spans = [
-            (group, span)
-            for group, memberships in sorted(given.items())
-            for span in changed_memberships(held.get(group, ()), memberships)
-        ]
-        self._replace_memberships(conn, given)
-        if not spans:
-            return []
-        columns = {"groups": [group for group, _ in spans], **self._columns([span for _, span in spans])}
-        return conn.execute(statement("days_of_changed_memberships"), columns).fetchall()
-
-    def _replace_memberships(self, conn: Connection[Any], given: Mapping[int, Sequence[Membership]]) -> None:
-        conn.execute(statement("forget_memberships"), {"groups": sorted(given)})
-        rows = (
-            (
-                group,
-                ordinal,
-                m.usage_point,
-                m.role.code,
-                m.coefficient_ppm,
-                _instant(m.valid_from),
-                _end(m.valid_to),
-            )
-            for group, memberships in given.items()
-            for ordinal, m in enumerate(memberships)
-        )
-        with conn.cursor() as cur:
-            copy_binary(cur, f"{SCHEMA}.memberships", _MEMBERSHIP_COLUMNS, _MEMBERSHIP_TYPES, rows)
-
-    def _columns(self, spans: Iterable[ChangedSpan]) -> dict[str, list[Any]]:
-        """Spans as arrays; each begins with the metering day it begins in."""
+        self, conn: Connection[Any], given: Mapping[int, UsagePoint]
+    ) -> set[tuple[int, datetime]]:
+        before = read_points(conn, given)
         rows = [
-            (span.usage_point, self._calendar.day_start(_instant(span.start)), _end(span.end))
-            for span in spans
+            {
+                "usage_point": number,
+                "version": point.version,
+                "resource": point.resource.code,
+                "object_path": point.object_path,
+                "is_outdoor": point.is_outdoor,
+            }
+            for number, point in given.items()
         ]
-        points, starts, ends = (list(column) for column in zip(*rows, strict=True))
-        return {"usage_points": points, "starts": starts, "ends": ends}
+        told = conn.execute(statement("describe_usage_points"), {"rows": Jsonb(rows)}) if rows else ()
+        newer = {number: given[number] for number in sorted(number for (number,) in told)}
+        if not newer:
+            return set()
+        held = read_meters(conn, list(newer))
+        _replace_fittings(conn, newer)
+        moved = [
+            number
+            for number, point in newer.items()
+            if (before[number].resource, before[number].object_path) != (point.resource, point.object_path)
+        ]
+        return {*self._days_of_meters(conn, held, newer), *_days_of_moved_points(conn, moved)}
+
+    def _days_of_meters(
+        self, conn: Connection[Any], held: Mapping[int, Sequence[Meter]], given: Mapping[int, UsagePoint]
+    ) -> GroupDays:
+        spans = [
+            span
+            for number, point in given.items()
+            for span in changed_meters(number, held.get(number, ()), point.meters)
+        ]
+        if not spans:
+            return []
+        columns = day_columns(self._calendar, spans)
+        return conn.execute(statement("days_of_changed_meters"), columns).fetchall()
+
+    def _describe_devices(
+        self, conn: Connection[Any], assets: Assets, touched: Sequence[int]
+    ) -> set[tuple[int, datetime]]:
+        """Also of usage points just described: what follows from channels and devices together."""
+        keep_devices(conn, assets.modules, assets.concentrators)
+        if not touched:
+            return set()
+        allowed, warmed = settle_equipment(conn, touched)
+        return {
+            *_days_of_spans(conn, "days_of_changed_allowances", allowed),
+            *_days_of_spans(conn, "days_of_changed_thermometers", warmed),
+        }
 
 
-def _instant(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+def _replace_fittings(conn: Connection[Any], given: Mapping[int, UsagePoint]) -> None:
+    conn.execute(statement("forget_meters"), {"usage_points": list(given)})
+    conn.execute(statement("forget_channels"), {"usage_points": list(given)})
+    meters = (
+        (
+            number,
+            as_instant(m.fitted_at),
+            as_end(m.removed_at),
+            m.class_ppm,
+            m.pulse_weight,
+            m.q_start,
+            m.is_compensated,
+        )
+        for number, point in given.items()
+        for m in point.meters
+    )
+    channels = (
+        (number, c.module_id, c.channel, as_instant(c.fitted_at), as_end(c.removed_at))
+        for number, point in given.items()
+        for c in point.channels
+    )
+    with conn.cursor() as cur:
+        copy_binary(cur, f"{SCHEMA}.meters", *_METER, meters)
+        copy_binary(cur, f"{SCHEMA}.channels", *_CHANNEL, channels)
 
 
-def _end(seconds: int) -> datetime | None:
-    return _instant(seconds) if seconds < FOREVER else None
+def _days_of_moved_points(conn: Connection[Any], points: Sequence[int]) -> GroupDays:
+    if not points:
+        return []
+    return conn.execute(statement("days_of_moved_points"), {"usage_points": points, **_CODES}).fetchall()
+
+
+def _days_of_spans(conn: Connection[Any], name: str, spans: Sequence[ChangedSpan]) -> GroupDays:
+    if not spans:
+        return []
+    return conn.execute(statement(name), {**span_columns(spans), **_CODES}).fetchall()

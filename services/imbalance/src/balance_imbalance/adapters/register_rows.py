@@ -11,7 +11,7 @@ from balance_kernel.quantity import Resource, Role
 from psycopg import Connection
 
 from balance_imbalance.adapters.queries import statement
-from balance_imbalance.domain.equipment import Equipment, ThermometerSpan
+from balance_imbalance.domain.equipment import ChannelFitting, Equipment, ThermometerSpan
 from balance_imbalance.domain.register import (
     FOREVER,
     DescribedPoint,
@@ -20,6 +20,7 @@ from balance_imbalance.domain.register import (
     Meter,
     ProblemSpan,
 )
+from balance_imbalance.domain.resolving import Entry
 
 _ROLES = list(Role)
 _RESOURCES = list(Resource)
@@ -40,6 +41,33 @@ def read_memberships(conn: Connection[Any], groups: Sequence[int]) -> Mapping[in
     rows = conn.execute(statement("memberships"), {"groups": list(groups), "forever": FOREVER})
     for group, point, role, coefficient, valid_from, valid_to in rows:
         found[group].append(Membership(point, _ROLES[role], coefficient, valid_from, valid_to))
+    return found
+
+
+def read_entries(conn: Connection[Any], groups: Sequence[int]) -> Mapping[str, Sequence[Entry]]:
+    """Entries of these groups and of every group that one of them reaches, by id, in the order of the
+    register; a group without has none.
+    """
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for name, *entry in conn.execute(
+        statement("entries_reached"), {"groups": list(groups), "forever": FOREVER}
+    ):
+        entries = found[name]
+        if entry[2] is not None:
+            point, nested, role, coefficient, valid_from, valid_to = entry
+            entries.append(Entry(point, nested, _ROLES[role], coefficient, valid_from, valid_to))
+    return found
+
+
+def read_channels(
+    conn: Connection[Any], usage_points: Sequence[int]
+) -> Mapping[int, Sequence[ChannelFitting]]:
+    """Channels of these usage points; those without are left out."""
+    found: defaultdict[int, list[ChannelFitting]] = defaultdict(list)
+    if usage_points:
+        asked = {"usage_points": list(usage_points), "forever": FOREVER}
+        for point, *channel in conn.execute(statement("channels"), asked):
+            found[point].append(ChannelFitting(*channel))
     return found
 
 

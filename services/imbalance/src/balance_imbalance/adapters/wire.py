@@ -8,23 +8,17 @@ from typing import Any
 
 from balance_chassis.errors import BadRecord
 from balance_kernel.calendar import HOUR_S, Calendar
-from balance_kernel.quantity import Quality, Resource, Role
+from balance_kernel.quantity import Quality, Resource
 
-from balance_imbalance.domain.messages import Group, NamedMembership, ReadingDay, ReadingDays, UsagePoint
-from balance_imbalance.domain.register import FOREVER, Meter
+from balance_imbalance.domain.messages import ReadingDay, ReadingDays
 
 READING_DAYS = "balance.v1.ReadingDaysComputed"
-USAGE_POINT = "balance.v1.UsagePointDescribed"
-OTHER_ASSETS = frozenset({"balance.v1.ModuleDescribed", "balance.v1.ConcentratorDescribed"})
-"""What the register also describes and no balance depends on."""
-GROUP = "balance.v1.BalanceGroupDescribed"
 GROUP_DAY = "balance.v1.GroupDayComputed"
 
 MOST_VALUE = 10**13
 """Greatest size of an hour's value and of a pulse weight that is believed, in base units; no reading that
 validation lets through is greater, and 18,000 members of it still add up over a day in 64 bits.
 """
-MOST_COEFFICIENT_PPM = 10**9
 _MOST_ID_LENGTH = 256
 _EARLIEST_MS = -2_208_988_800_000
 _LATEST_MS = 7_258_118_400_000
@@ -33,33 +27,12 @@ _LATEST_MS = 7_258_118_400_000
 _QUALITY_CODES = {quality.value: quality.code for quality in Quality}
 _WITH_VALUE = frozenset(q.code for q in (Quality.VALID, Quality.ESTIMATED, Quality.EDITED))
 _VALID = Quality.VALID.code
-_ROLES = {role.value: role for role in Role}
-_RESOURCES = {resource.value: resource for resource in Resource}
 
 
 def from_wire_reading_days(value: Mapping[str, Any], calendar: Calendar) -> ReadingDays:
     """A batch of reading days. Raises BadRecord for days that cannot be of this installation."""
-    clock_at = _instant(value["clock_at"], "clock_at")
+    clock_at = instant(value["clock_at"], "clock_at")
     return ReadingDays(clock_at, [_reading_day(day, calendar) for day in value["days"]])
-
-
-def from_wire_usage_point(value: Mapping[str, Any]) -> UsagePoint:
-    """A usage point and its meters. Raises BadRecord for absurd numbers."""
-    usage_point_id = _id(value["usage_point_id"], "usage_point_id")
-    deleted = value["state"] == "DELETED"
-    meters = [] if deleted else [_meter(meter, usage_point_id) for meter in value["meters"]]
-    return UsagePoint(usage_point_id, value["version"], meters)
-
-
-def from_wire_group(value: Mapping[str, Any]) -> Group:
-    """A balance group and its memberships. Raises BadRecord for absurd numbers."""
-    group_id = _id(value["group_id"], "group_id")
-    deleted = value["state"] == "DELETED"
-    memberships = [] if deleted else [_membership(member, group_id) for member in value["members"]]
-    resource = _RESOURCES[value["resource"]]
-    if "\x00" in value["name"]:
-        raise BadRecord(f"{group_id}: expected a name without NUL, found {value['name'][:80]!r}")
-    return Group(group_id, value["version"], resource, value["name"], memberships)
 
 
 def to_wire_group_day(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,8 +86,8 @@ def _previous(figures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reading_day(day: Mapping[str, Any], calendar: Calendar) -> ReadingDay:
-    usage_point_id = _id(day["usage_point_id"], "usage_point_id")
-    day_start = _instant(day["day_start_at"], "day_start_at")
+    usage_point_id = check_id(day["usage_point_id"], "usage_point_id")
+    day_start = instant(day["day_start_at"], "day_start_at")
     values, qualities = day["values"], day["qualities"]
     where = f"reading day of {usage_point_id} at {day_start}"
     if day["step_s"] != HOUR_S or not values or len(values) != _hours(day_start, calendar):
@@ -143,42 +116,15 @@ def _hours(day_start: int, calendar: Calendar) -> int:
     return calendar.hours(instant) if calendar.day_start(instant) == instant else 0
 
 
-def _meter(meter: Mapping[str, Any], usage_point_id: str) -> Meter:
-    weight, class_ppm = meter["pulse_weight"], meter["accuracy_class_ppm"]
-    where = f"{usage_point_id}, meter {meter['meter_number']}"
-    if not 0 <= weight <= MOST_VALUE or class_ppm < 0:
-        raise BadRecord(
-            f"{where}: expected a pulse weight of 0 to {MOST_VALUE} and a class not negative, "
-            f"found {weight} and {class_ppm}"
-        )
-    fitted_at, removed_at = _validity(meter["fitted_at"], meter["removed_at"], where)
-    return Meter(fitted_at, removed_at, class_ppm, weight)
-
-
-def _membership(member: Mapping[str, Any], group_id: str) -> NamedMembership:
-    point, coefficient = _id(member["usage_point_id"], "usage_point_id"), member["coefficient_ppm"]
-    where = f"{group_id}, member {point}"
-    if abs(coefficient) > MOST_COEFFICIENT_PPM or member["role"] == Role.UNSPECIFIED:
-        raise BadRecord(
-            f"{where}: expected SUPPLY or MEMBER with a coefficient up to {MOST_COEFFICIENT_PPM} millionths, "
-            f"found {member['role']} with {coefficient}"
-        )
-    span = _validity(member["valid_from"], member["valid_to"], where)
-    return NamedMembership(point, _ROLES[member["role"]], coefficient, *span)
-
-
-def _validity(start_ms: int, end_ms: int | None, where: str) -> tuple[int, int]:
-    start = _instant(start_ms, where)
-    return start, FOREVER if end_ms is None else _instant(end_ms, where)
-
-
-def _instant(milliseconds: int, where: str) -> int:
+def instant(milliseconds: int, where: str) -> int:
+    """Seconds of an instant of the wire. Raises BadRecord for one outside the years 1900 to 2199."""
     if not _EARLIEST_MS <= milliseconds <= _LATEST_MS:
         raise BadRecord(f"{where}: expected an instant of the years 1900 to 2199, found {milliseconds} ms")
     return milliseconds // 1000
 
 
-def _id(text: str, where: str) -> str:
+def check_id(text: str, where: str) -> str:
+    """An id as it is. Raises BadRecord for what cannot be one."""
     if not 0 < len(text) <= _MOST_ID_LENGTH or "\x00" in text:
         raise BadRecord(f"{where}: expected an id of 1 to {_MOST_ID_LENGTH} characters, found {text[:80]!r}")
     return text

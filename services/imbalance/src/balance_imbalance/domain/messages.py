@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
+from balance_kernel.plans import SessionSetting, Setting
 from balance_kernel.quantity import Resource, Role
 
+from balance_imbalance.domain.equipment import ChannelFitting
 from balance_imbalance.domain.register import Meter
 
 
@@ -39,22 +42,27 @@ class ReadingDays:
 
 @dataclass(frozen=True, slots=True)
 class UsagePoint:
-    """A usage point with its whole history; a deleted one has no meters."""
+    """A usage point with its whole history; a deleted one has no meters and no channels."""
 
     usage_point_id: str
     version: int
     meters: Sequence[Meter]
+    resource: Resource = Resource.UNSPECIFIED
+    object_path: tuple[str, ...] = ()
+    is_outdoor: bool = False
+    channels: Sequence[ChannelFitting] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class NamedMembership:
-    """A membership by the id of its usage point."""
+    """A membership by the id of its usage point, or, that empty, of the group nested here."""
 
     usage_point_id: str
     role: Role
     coefficient_ppm: int
     valid_from: int
     valid_to: int
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,35 @@ class Group:
     memberships: Sequence[NamedMembership]
 
 
-Asset = UsagePoint | Group
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module with its settings in order of time; a deleted one has none."""
+
+    module_id: str
+    version: int
+    settings: Sequence[Setting]
+
+
+@dataclass(frozen=True, slots=True)
+class Concentrator:
+    """A concentrator with its settings in order of time; a deleted one has none."""
+
+    concentrator_id: str
+    version: int
+    settings: Sequence[SessionSetting]
+
+
+_Entity = TypeVar("_Entity")
+Asset = UsagePoint | Group | Module | Concentrator
+
+
+class Assets(NamedTuple):
+    """Descriptions of each kind, each entity once, by id."""
+
+    points: Sequence[UsagePoint] = ()
+    groups: Sequence[Group] = ()
+    modules: Sequence[Module] = ()
+    concentrators: Sequence[Concentrator] = ()
 
 
 def newest_days(messages: Iterable[ReadingDays]) -> Sequence[ReadingDay]:
@@ -83,13 +119,24 @@ def newest_days(messages: Iterable[ReadingDays]) -> Sequence[ReadingDay]:
     return [newest[key] for key in sorted(newest)]
 
 
-def newest_assets(assets: Iterable[Asset]) -> tuple[Sequence[UsagePoint], Sequence[Group]]:
-    """The greatest version of each usage point and of each group, by id."""
+def newest_assets(assets: Iterable[Asset]) -> Assets:
+    """The greatest version of each entity, by id."""
     points: dict[str, UsagePoint] = {}
     groups: dict[str, Group] = {}
+    modules: dict[str, Module] = {}
+    concentrators: dict[str, Concentrator] = {}
     for asset in sorted(assets, key=lambda asset: asset.version):
-        if isinstance(asset, UsagePoint):
-            points[asset.usage_point_id] = asset
-        else:
-            groups[asset.group_id] = asset
-    return [points[key] for key in sorted(points)], [groups[key] for key in sorted(groups)]
+        match asset:
+            case UsagePoint():
+                points[asset.usage_point_id] = asset
+            case Group():
+                groups[asset.group_id] = asset
+            case Module():
+                modules[asset.module_id] = asset
+            case Concentrator():
+                concentrators[asset.concentrator_id] = asset
+    return Assets(_in_order(points), _in_order(groups), _in_order(modules), _in_order(concentrators))
+
+
+def _in_order(entities: dict[str, _Entity]) -> Sequence[_Entity]:
+    return [entities[key] for key in sorted(entities)]

@@ -13,6 +13,10 @@ from enum import IntEnum
 from balance_kernel.quantity import Resource, Role
 
 FOREVER = 2**62
+LATEST_UNMETERED_DAYS = 45
+"""For so many days after it a usage point's silence, or its membership's begin, may still count (§4.7)."""
+MOST_COEFFICIENT_PPM = 10**9
+"""Greatest size of a coefficient, in millionths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,9 @@ def problems_of_day(spans: Iterable[ProblemSpan], day_start: int, day_end: int) 
 
 @dataclass(frozen=True, slots=True, order=True)
 class ChangedSpan:
-    """A usage point stands otherwise than before from ``start`` up to, not including, ``end``."""
+    """A usage point or a group stands otherwise than before from ``start`` up to, not including, ``end``."""
 
-    usage_point: int
+    subject: int
     start: int
     end: int
 
@@ -100,7 +104,7 @@ def changed_memberships(old: Sequence[Membership], new: Sequence[Membership]) ->
     return [
         ChangedSpan(point, start, end)
         for point in sorted(sides[0].keys() | sides[1].keys())
-        for start, end in _differences(*(histories.get(point, ()) for histories in sides))
+        for start, end in differing(*(histories.get(point, ()) for histories in sides))
     ]
 
 
@@ -113,15 +117,16 @@ def changed_meters(usage_point: int, old: Sequence[Meter], new: Sequence[Meter])
         ]
         for side in (old, new)
     ]
-    return [ChangedSpan(usage_point, start, end) for start, end in _differences(*sides)]
+    return [ChangedSpan(usage_point, start, end) for start, end in differing(*sides)]
 
 
-_Timed = tuple[int, int, Hashable]
-_Histories = defaultdict[int, list[_Timed]]
+Timed = tuple[int, int, Hashable]
+"""What holds from an instant up to, not including, another."""
+_Histories = defaultdict[int, list[Timed]]
 
 
-def _differences(old: Sequence[_Timed], new: Sequence[_Timed]) -> Iterator[tuple[int, int]]:
-    """Maximal spans in which what holds differs, as multisets."""
+def differing(old: Iterable[Timed], new: Iterable[Timed]) -> Iterator[tuple[int, int]]:
+    """Maximal spans in which what holds differs, as multisets, ascending."""
     changes: defaultdict[int, list[tuple[Hashable, int]]] = defaultdict(list)
     for sign, history in ((-1, old), (1, new)):
         for start, end, what in history:

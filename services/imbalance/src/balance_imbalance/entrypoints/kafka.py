@@ -9,7 +9,7 @@ from balance_chassis.framing import decoded
 from balance_kernel.calendar import Calendar
 from balance_schemas.codec import Codec
 
-from balance_imbalance.adapters import wire, wire_weather
+from balance_imbalance.adapters import wire, wire_assets, wire_weather
 from balance_imbalance.domain.messages import Asset, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 
@@ -18,8 +18,7 @@ READINGS_BACKLOG_GROUP = "imbalance-readings-backlog"
 ASSETS_GROUP = "imbalance-assets"
 WEATHER_GROUP = "imbalance-weather"
 
-NOT_OURS = "an asset that no balance depends on"
-"""What `decode_asset` makes of a record of the register that says nothing about groups."""
+NOTHING = "a tombstone says nothing"
 
 
 def decode_readings(codec: Codec, calendar: Calendar, data: bytes | None) -> ReadingDays:
@@ -31,17 +30,15 @@ def decode_readings(codec: Codec, calendar: Calendar, data: bytes | None) -> Rea
 
 
 def decode_asset(codec: Codec, _calendar: Calendar, data: bytes | None) -> Asset | str:
-    """A usage point or a group of framed bytes, or NOT_OURS, as is a tombstone. Raises BadRecord."""
+    """An entity of framed bytes, or NOTHING of a tombstone. Raises BadRecord."""
     if data is None:
-        return NOT_OURS
+        return NOTHING
     name, value = decoded(codec, data)
-    if name == wire.USAGE_POINT:
-        return wire.from_wire_usage_point(value)
-    if name == wire.GROUP:
-        return wire.from_wire_group(value)
-    if name in wire.OTHER_ASSETS:
-        return NOT_OURS
-    raise BadRecord(f"expected {wire.USAGE_POINT} or {wire.GROUP}, found {name}: written to the wrong topic")
+    if name not in wire_assets.ASSETS:
+        raise BadRecord(
+            f"expected one of {', '.join(wire_assets.ASSETS)}, found {name}: written to the wrong topic"
+        )
+    return wire_assets.ASSETS[name](value)
 
 
 def decode_weather(codec: Codec, calendar: Calendar, data: bytes | None) -> WeatherReport:
