@@ -1,4 +1,4 @@
-"""A trial: a sink that counts numbers in a table, on a real broker and a real database."""
+"""A trial: a sink or an agent that counts numbers in a table, on a real broker and a real database."""
 
 import asyncio
 import socket
@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer
+from balance_chassis.agents import Agent
 from balance_chassis.errors import BadRecord
 from balance_chassis.kafka import Record, client_options, make_producer, topic_name
 from balance_chassis.lag import group_lag
@@ -46,6 +47,7 @@ class Trial:
     kafka: KafkaSettings
     pool: ConnectionPool[Any]
     metrics: ChassisMetrics = field(default_factory=lambda: ChassisMetrics("trial"))
+    driver: str = "sink"
 
     def store(self, numbers: Sequence[int]) -> None:
         """Handle: one transaction."""
@@ -68,6 +70,27 @@ class Trial:
             metrics=self.metrics,
             **given,
         )
+
+    def agent(self, handle: Callable[[Sequence[int]], None] | None = None, **options: Any) -> Agent[int]:
+        """An agent into the table, or into another handler."""
+        given: dict[str, Any] = {"max_wait_s": 0.05, **options}
+        return Agent(
+            topics=[TOPIC],
+            group=GROUP,
+            kafka=self.kafka,
+            decode=number_of,
+            handle=handle or self.store,
+            metrics=self.metrics,
+            **given,
+        )
+
+    def consumer(
+        self, handle: Callable[[Sequence[int]], None] | None = None, most: int = 500
+    ) -> Sink[int] | Agent[int]:
+        """A sink or an agent, as the test is run with, with at most so many records a batch."""
+        if self.driver == "sink":
+            return self.sink(handle, max_weight=most)
+        return self.agent(handle, max_records=most)
 
     def stored(self) -> Counter[int]:
         """How often each number was stored."""
@@ -164,6 +187,13 @@ def trial(new_installation: NewInstallation) -> Iterator[Trial]:
     """A fresh installation with the table `stored`."""
     with new_trial(new_installation()) as made:
         yield made
+
+
+@pytest.fixture(params=["sink", "agent"])
+def either(request: pytest.FixtureRequest, trial: Trial) -> Trial:
+    """A trial of a sink, and the same of an agent: what neither may lose."""
+    trial.driver = request.param
+    return trial
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
     }
     if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(settings)
+        options["ssl_context"] = ssl_context_of(settings)
     if settings.security_protocol.startswith("SASL"):
         options["sasl_mechanism"] = settings.sasl_mechanism
         options["sasl_plain_username"] = settings.sasl_username
@@ -102,7 +102,7 @@ def make_consumer(settings: KafkaSettings, group: str) -> AIOKafkaConsumer:
     )
 
 
-def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+def ssl_context_of(settings: KafkaSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=settings.ssl_cafile)
     if settings.ssl_certfile:
         context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)

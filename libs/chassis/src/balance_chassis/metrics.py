@@ -15,7 +15,7 @@ class ChassisMetrics:
     def __init__(self, service: str, registry: CollectorRegistry | None = None) -> None:
         self.service = service
         self.registry = registry or CollectorRegistry()
-        self.sink_records = self._counter("sink_records_total", "Records handled and committed", "group")
+        self.sink_records = self._counter("sink_records_total", "Records handled, or given up", "group")
         self.sink_weight = self._counter("sink_weight_total", "Weight (days) of what was handled", "group")
         self.sink_batch_seconds = self._histogram(
             "sink_batch_seconds", "Time a batch took to handle", "group"

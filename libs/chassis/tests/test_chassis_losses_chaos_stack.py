@@ -1,4 +1,4 @@
-"""A sink among things that die: itself, the database, the broker."""
+"""A sink, and an agent, among things that die: itself, the database, the broker."""
 
 import asyncio
 import os
@@ -19,13 +19,13 @@ from balance_local.topics import apply
 from psycopg import conninfo
 
 pytestmark = pytest.mark.stack
-PROGRAM = Path(__file__).with_name("killed_sink.py")
+PROGRAM = Path(__file__).with_name("killed_consumer.py")
 
 
 @contextmanager
 def process_of(trial: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, PROGRAM, *arguments],
+        [sys.executable, PROGRAM, trial.driver, *arguments],
         env={**os.environ, **trial.installation.environment()},
         stdout=subprocess.PIPE,
     )
@@ -36,18 +36,18 @@ def process_of(trial: Any, *arguments: str) -> Iterator[subprocess.Popen[bytes]]
         process.communicate()
 
 
-def test_killed_between_transaction_and_commit_it_is_given_the_same_again(trial: Any) -> None:
-    asyncio.run(trial.send(range(100)))
-    with process_of(trial, "crash") as process:
+def test_killed_between_transaction_and_commit_it_is_given_the_same_again(either: Any) -> None:
+    asyncio.run(either.send(range(100)))
+    with process_of(either, "crash") as process:
         assert process.wait(60) == -signal.SIGKILL
-    first = trial.stored()
+    first = either.stored()
     assert 0 < len(first) <= 10
-    assert asyncio.run(trial.lag()) == 100
-    with process_of(trial) as process:
-        asyncio.run(trial.until_committed())
+    assert asyncio.run(either.lag()) == 100
+    with process_of(either) as process:
+        asyncio.run(either.until_committed())
         process.terminate()
         assert process.wait(60) == 0
-    assert trial.stored() == {number: 2 if number in first else 1 for number in range(100)}
+    assert either.stored() == {number: 2 if number in first else 1 for number in range(100)}
 
 
 class Gate:
@@ -124,48 +124,48 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.fixture
-def gate(trial: Any) -> Iterator[Gate]:
+def gate(either: Any) -> Iterator[Gate]:
     """A gate through which the trial's pool reaches its database."""
-    gate = Gate(trial.installation.dsn)
-    trial.pool.close()
-    trial.pool = make_pool(replace(trial.installation.settings().postgres, dsn=gate.dsn), "trial")
+    gate = Gate(either.installation.dsn)
+    either.pool.close()
+    either.pool = make_pool(replace(either.installation.settings().postgres, dsn=gate.dsn), "trial")
     yield gate
-    trial.pool.close()
+    either.pool.close()
     gate.close()
 
 
-def test_a_database_that_is_away_for_seconds_is_waited_for(trial: Any, gate: Gate) -> None:
+def test_a_database_that_is_away_for_seconds_is_waited_for(either: Any, gate: Gate) -> None:
     async def main() -> Any:
-        sink = trial.sink(max_weight=5)
-        async with trial.running(sink):
-            await trial.send(range(40))
-            await trial.until(lambda: len(trial.stored()) >= 5)
+        sink = either.consumer(most=5)
+        async with either.running(sink):
+            await either.send(range(40))
+            await either.until(lambda: len(either.stored()) >= 5)
             gate.shut()
-            await trial.send(range(40, 200))
-            await trial.until(lambda: sink.progress.waiting_for)
-            before = len(trial.stored())
+            await either.send(range(40, 200))
+            await either.until(lambda: sink.progress.waiting_for)
+            before = len(either.stored())
             await asyncio.sleep(3)  # how long it is away
-            assert len(trial.stored()) == before
+            assert len(either.stored()) == before
             gate.open()
-            await trial.until_committed()
-        return await trial.dead_letters()
+            await either.until_committed()
+        return await either.dead_letters()
 
     assert asyncio.run(main()) == []
-    assert set(trial.stored()) == set(range(200))
-    assert max(trial.stored().values()) <= 2
+    assert set(either.stored()) == set(range(200))
+    assert max(either.stored().values()) <= 2
 
 
-def test_stopped_while_the_database_is_away_it_ends_and_acknowledges_nothing(trial: Any, gate: Gate) -> None:
+def test_stopped_while_the_database_is_away_it_ends_and_acknowledges_nothing(either: Any, gate: Gate) -> None:
     async def main() -> None:
         gate.shut()
-        await trial.send(range(40))
-        sink = trial.sink()
-        async with trial.running(sink):
-            await trial.until(lambda: sink.progress.waiting_for)
-        assert await trial.lag() == 40
+        await either.send(range(40))
+        sink = either.consumer()
+        async with either.running(sink):
+            await either.until(lambda: sink.progress.waiting_for)
+        assert await either.lag() == 40
 
     asyncio.run(main())
-    assert not trial.stored()
+    assert not either.stored()
 
 
 @pytest.fixture
@@ -178,36 +178,36 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     broker.stop()
 
 
-def test_a_broker_that_is_killed_and_comes_back_is_waited_for(trial: Any, broker: Broker) -> None:
-    trial.kafka = replace(trial.kafka, bootstrap_servers=broker.bootstrap_servers)
-    apply(replace(trial.installation.settings(), kafka=trial.kafka))
+def test_a_broker_that_is_killed_and_comes_back_is_waited_for(either: Any, broker: Broker) -> None:
+    either.kafka = replace(either.kafka, bootstrap_servers=broker.bootstrap_servers)
+    apply(replace(either.installation.settings(), kafka=either.kafka))
 
     async def main() -> None:
-        async with trial.running(trial.sink(max_weight=5)):
-            await trial.send(range(500))
-            await trial.until(lambda: len(trial.stored()) >= 5)
+        async with either.running(either.consumer(most=5)):
+            await either.send(range(500))
+            await either.until(lambda: len(either.stored()) >= 5)
             process = broker.daemon.process()
             assert process
             process.kill()
             process.wait(10)
             await asyncio.to_thread(broker.start)
             await asyncio.to_thread(broker.wait)
-            await trial.send(range(500, 1000))
-            await trial.until_committed()
+            await either.send(range(500, 1000))
+            await either.until_committed()
 
     asyncio.run(main())
-    assert set(trial.stored()) == set(range(1000))
+    assert set(either.stored()) == set(range(1000))
 
 
-def test_stopped_while_the_broker_is_away_it_ends(trial: Any, broker: Broker) -> None:
-    trial.kafka = replace(trial.kafka, bootstrap_servers=broker.bootstrap_servers)
-    apply(replace(trial.installation.settings(), kafka=trial.kafka))
+def test_stopped_while_the_broker_is_away_it_ends(either: Any, broker: Broker) -> None:
+    either.kafka = replace(either.kafka, bootstrap_servers=broker.bootstrap_servers)
+    apply(replace(either.installation.settings(), kafka=either.kafka))
 
     async def main() -> None:
         stop = asyncio.Event()
-        task = asyncio.create_task(trial.sink().run(stop))
-        await trial.send(range(50))
-        await trial.until(lambda: len(trial.stored()) == 50)
+        task = asyncio.create_task(either.consumer().run(stop))
+        await either.send(range(50))
+        await either.until(lambda: len(either.stored()) == 50)
         await asyncio.to_thread(broker.stop)
         stop.set()
         await asyncio.wait_for(task, 45)

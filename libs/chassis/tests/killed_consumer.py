@@ -1,11 +1,16 @@
-"""A process with one sink, killed by its test. Argument: `crash` to die between transaction and commit."""
+"""A process with one sink or agent, killed by its test.
+
+Arguments: `sink` or `agent`; `crash` to die between transaction and commit.
+"""
 
 import os
 import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
+from balance_chassis.agents import Agent
 from balance_chassis.kafka import Record
 from balance_chassis.lifecycle import Process, Runnable, run_process
 from balance_chassis.postgres import make_pool
@@ -25,23 +30,21 @@ def build(process: Process) -> Sequence[Runnable]:
                 "ON CONFLICT (number) DO UPDATE SET times = stored.times + 1"
             )
             cur.executemany(statement, [(number,) for number in sorted(numbers)])
-        if sys.argv[1:] == ["crash"]:
+        if "crash" in sys.argv:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def decode(record: Record) -> int:
         return int(record.value or b"")
 
-    return [
-        Sink(
-            topics=[catalogue.PACKETS],
-            group="ingest-packets",
-            kafka=process.settings.kafka,
-            decode=decode,
-            handle=handle,
-            metrics=process.metrics,
-            max_weight=10,
-        )
-    ]
+    given: dict[str, Any] = {
+        "topics": [catalogue.PACKETS],
+        "group": "ingest-packets",
+        "kafka": process.settings.kafka,
+        "decode": decode,
+        "handle": handle,
+        "metrics": process.metrics,
+    }
+    return [Agent(**given, max_records=10) if "agent" in sys.argv else Sink(**given, max_weight=10)]
 
 
 if __name__ == "__main__":
