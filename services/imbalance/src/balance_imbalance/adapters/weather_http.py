@@ -64,7 +64,11 @@ class WeatherClient:
         url = self._service.url_of(place, start, end)
         try:
             for attempt in stamina.retry_context(
-                on=_AwayError, attempts=ATTEMPTS, timeout=120, wait_initial=self._wait_initial_s
+                on=_AwayError,
+                attempts=ATTEMPTS,
+                timeout=120,
+                wait_initial=self._wait_initial_s,
+                wait_jitter=self._wait_initial_s,
             ):
                 with attempt:
                     return self._read(json.loads(self._get(url), parse_float=Decimal))
