@@ -41,6 +41,7 @@ def test_every_topic_of_the_house_is_named_by_a_constant() -> None:
         catalogue.READING_EDITS,
         catalogue.WEATHER,
         catalogue.INADEQUACY,
+        catalogue.FORECASTS,
     }
     assert constants == set(catalogue.load().topics)
 

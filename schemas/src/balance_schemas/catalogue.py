@@ -28,6 +28,7 @@ MODULE_EVENTS = "balance.module-events.v1"
 READING_EDITS = "balance.reading-edits.v1"
 WEATHER = "balance.weather.v1"
 INADEQUACY = "balance.inadequacy.v1"
+FORECASTS = "balance.forecasts.v1"
 
 MAX_RETENTION_DAYS = 35
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
