@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-vee field-year fuzz-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee field-year fuzz-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ bench-spine: setup ## readings a second, packet to published group day, beside p
 bench-ingest: setup ## readings a second, packet to stored and published; live packets while a backlog arrives
 	$(BIN)/python -m balance_bench.ingest $(BENCH)
 
+bench-imbalance: setup ## packet to published group-day; live group-days while a backlog arrives; what intervals hold
+	$(BIN)/python -m balance_bench.imbalance $(BENCH)
+
 bench-vee: setup ## findings false and missed, estimates against the truth, on simulated fields and the real dirty file
 	$(BIN)/python -m balance_bench.vee $(BENCH)
 
@@ -58,10 +61,11 @@ fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES
 	$(BIN)/python -m balance_fuzz.ingest -max_total_time=$$(($(MINUTES) * 60)) -max_len=8192 -timeout=10 \
 	  -rss_limit_mb=1024 -artifact_prefix=.local/fuzz/
 
-generate: setup ## pages and AsyncAPI from the catalogue, pages of the tables
+generate: setup ## pages and AsyncAPI from the catalogue, pages of the tables, Grafana's dashboards
 	$(BIN)/python -m balance_schemas generate
 	$(BIN)/python -m balance_ingest.adapters.sensor_table > docs/sensor-kinds.md
 	$(BIN)/python -m balance_ingest.adapters.battery_table > docs/batteries.md
+	$(BIN)/python -m balance_grafana
 
 locks: setup ## requirements/*.txt anew after a change of requirements/*.in
 	@for name in bootstrap runtime dev; do \

@@ -1,0 +1,1 @@
+"""The dashboards of the operating team, as code."""
