@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from balance_bench.sampling import OTHER, by_step
+from balance_bench.sampling import INGEST, OTHER, by_step
 
 KEYS = {
     "stored_readings_per_second",
@@ -41,4 +41,4 @@ def test_the_innermost_known_function_names_the_step_of_a_sample() -> None:
         "run (a.py:1);Loop._run_once (b.py:3);EpollSelector.select (selectors.py:4) 40",
         "run (a.py:1);Thread.run (threading.py:4) 2",
     ]
-    assert by_step(stacks) == Counter({"screen and cut packets": 5, "write evidence": 7, OTHER: 2})
+    assert by_step(stacks, INGEST) == Counter({"screen and cut packets": 5, "write evidence": 7, OTHER: 2})

@@ -77,11 +77,13 @@ def measure(made: Installation, size: Size, sampled: bool) -> Measured:
     steps: Mapping[str, float] = {}
     if sampled:
         block = fleet.make_block(size, size.days, SEED, block)
-        with sampling.of_services(made) as samples:
+        with sampling.of_services(made, sampling.INGEST) as samples:
             _night(made, block)
         steps = samples.shares()
     block = fleet.make_block(size, size.days, SEED, block)
-    waited = backlog.play(made, fleet.sessions(before, codec, block.day_starts[0]), block, before.readings)
+    sessions = fleet.sessions(before, codec, block.day_starts[0])
+    due = before.readings // fleet.HOURS
+    waited = backlog.play(made, sessions, block, backlog.ReadingDays(codec), due, before.readings)
     return Measured(rates, processor, steps, waited)
 
 

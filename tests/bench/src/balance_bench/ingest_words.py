@@ -15,6 +15,7 @@ _WAYS = {
 }
 
 
+_SAMPLED = "the sink's and the worker's stacks on a processor"
 _PAGE = """\
 # Speed of ingest
 
@@ -61,28 +62,12 @@ def page(report: Mapping[str, Any]) -> str:
         packet_days=report["flats_per_house"] + 1,
         ways="\n".join(_row(report, way) for way in _WAYS),
         processor="\n".join(proof.processor_rows(report)),
-        steps="".join(f"{line}\n" for line in _steps(report)),
+        steps="".join(
+            f"{line}\n" for line in proof.steps(report, "the sink's and the worker's stacks on a processor")
+        ),
     )
 
 
 def _row(report: Mapping[str, Any], way: str) -> str:
     rate, low, high = (report[f"{way}_{part}readings_per_second"] for part in ("", "lowest_", "highest_"))
     return f"| {_WAYS[way]} | {rate:,} | {low:,} | {high:,} |"
-
-
-def _steps(report: Mapping[str, Any]) -> list[str]:
-    steps = {key: share for key, share in report.items() if key.startswith("step_")}
-    if not steps:
-        return []
-    rows = [
-        f"| {key.removeprefix('step_').removesuffix('_percent').replace('_', ' ')} | {share:.1f} % |"
-        for key, share in steps.items()
-    ]
-    return [
-        "Samples of the sink's and the worker's stacks on a processor, in a repetition of its own:",
-        "",
-        "| step | share |",
-        "|---|---:|",
-        *rows,
-        "",
-    ]

@@ -62,3 +62,15 @@ def processor_rows(report: Mapping[str, Any]) -> list[str]:
     total = sum(used.values()) or 1.0
     ordered = sorted(used.items(), key=lambda item: -item[1])
     return [f"| {title} | {seconds:.1f} | {seconds / total:.0%} |" for title, seconds in ordered]
+
+
+def steps(report: Mapping[str, Any], of: str) -> list[str]:
+    """Shares of the steps as lines of a page: samples `of` something; none where nothing was sampled."""
+    found = {key: share for key, share in report.items() if key.startswith("step_")}
+    if not found:
+        return []
+    rows = [
+        f"| {key.removeprefix('step_').removesuffix('_percent').replace('_', ' ')} | {share:.1f} % |"
+        for key, share in found.items()
+    ]
+    return [f"Samples of {of}, in a repetition of its own:", "", "| step | share |", "|---|---:|", *rows, ""]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,7 +18,10 @@ _ROLES = ("live", "worker")
 _RATE = 200
 OTHER = "all else"
 
-STEPS = {
+Steps = Mapping[str, Sequence[str]]
+"""By step, the functions that begin it. The innermost one on a stack tells."""
+
+INGEST: Steps = {
     "decode packets": ("decode_packet",),
     "screen and cut packets": ("harvest",),
     "look up channels and lock them": ("_prepare", "hold", "_begun"),
@@ -33,24 +36,35 @@ STEPS = {
     "event loop and Kafka client": ("_run_once",),
     "check connections": ("check_connection",),
 }
-"""Functions that begin a step. The innermost one on a stack tells."""
+IMBALANCE: Steps = {
+    "lock groups and take markers": ("work", "take", "due"),
+    "read the register": ("histories", "described"),
+    "read readings": ("readings",),
+    "lay out hours": ("side",),
+    "estimate the missing": ("complete_days", "day_input"),
+    "compute figures": ("compute",),
+    "write group-days": ("write",),
+    "read group-days to publish": ("_current", "claim", "forget"),
+    "encode group-days": ("_outgoing", "encode"),
+    "compress for Kafka": ("lz4_encode",),
+    "event loop and Kafka client": ("_run_once",),
+}
 _IDLE = ("select", "_worker", "wait_for")
-
-_STEP_OF = {function: step for step, functions in STEPS.items() for function in functions}
 
 
 class Samples:
     """Stacks of the processes, from when they were begun to when they ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Steps) -> None:
         """None yet."""
+        self._steps = steps
         self.files: list[Path] = []
         self._counts: Counter[str] = Counter()
 
     def gather(self) -> None:
         """Read what was recorded."""
         for file in self.files:
-            self._counts.update(by_step(file.read_text().splitlines()))
+            self._counts.update(by_step(file.read_text().splitlines(), self._steps))
 
     def shares(self) -> Mapping[str, float]:
         """Share of each step in all samples on a processor, greatest first."""
@@ -59,9 +73,9 @@ class Samples:
 
 
 @contextmanager
-def of_services(made: Installation) -> Iterator[Samples]:
+def of_services(made: Installation, steps: Steps) -> Iterator[Samples]:
     """Sample the sink and the worker meanwhile. Raises RuntimeError when py-spy may not."""
-    samples = Samples()
+    samples = Samples(steps)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as recording:
         for one in supervisor.recorded(made.folder):
             if one.role in _ROLES:
@@ -95,16 +109,17 @@ def _recorded(pid: int, file: Path) -> Iterator[None]:
         )
 
 
-def by_step(lines: Iterable[str]) -> Counter[str]:
+def by_step(lines: Iterable[str], steps: Steps) -> Counter[str]:
     """Samples by step, of folded stacks: `Class.function (file:line);function (file:line) count`.
 
     What waits for something to do is left out.
     """
+    step_of = {function: step for step, functions in steps.items() for function in functions}
     counts: Counter[str] = Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
         functions = [frame.partition(" (")[0].rpartition(".")[2] for frame in reversed(stack.split(";"))]
         if functions[0] not in _IDLE:
-            step = next((_STEP_OF[function] for function in functions if function in _STEP_OF), OTHER)
+            step = next((step_of[function] for function in functions if function in step_of), OTHER)
             counts[step] += int(count)
     return counts

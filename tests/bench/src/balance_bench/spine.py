@@ -5,12 +5,13 @@ Writes `docs/proof/spine.json` and `.md` for the large size; the small one only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from aiokafka import ConsumerRecord
+from balance_chaos.published import GROUP_DAY
 from balance_chaos.settling import wait_until_idle
 from balance_chaos.stage import codec_of, fresh_installation, settings_of
 from balance_chaos.traffic import send
@@ -25,14 +26,14 @@ from balance_bench.fleet import Block, Size
 SEED = 20260105
 PATIENCE_S = 600.0
 SIZES = {"small": Size(houses=2, flats=10, days=1, repetitions=1), "large": fleet.NIGHT}
-_NAIVE_READINGS = {"small": 300, "large": 20_000}
+NAIVE_READINGS = {"small": 300, "large": 20_000}
 
 
 @dataclass(frozen=True)
 class Measured:
     """Readings a second of each repetition, by way; processor seconds of the last one end to end."""
 
-    rates: Mapping[str, Sequence[float]]
+    rates: dict[str, list[float]]
     profile: Mapping[str, float]
     profile_wall_s: float
 
@@ -42,20 +43,22 @@ def main() -> None:
     chosen = proof.chosen("spine", __doc__, SIZES)
     size = SIZES[chosen.size]
     with fresh_installation("bench_spine", "UTC", BALANCE_LOG_LEVEL="WARNING") as made:
-        measured = measure(made, size, _NAIVE_READINGS[chosen.size])
+        measured, _ = measure(made, size, None)
+        measured.rates["naive_faust"] = naive_rates(made, size, NAIVE_READINGS[chosen.size])
         report = flat(measured, chosen.size, size) | machine.described(made.dsn)
     proof.write(chosen, report, words.page(report))
 
 
-def measure(made: Installation, size: Size, naive_readings: int) -> Measured:
-    """All ways, repetition by repetition, after one repetition nobody counts."""
+def measure(made: Installation, size: Size, block: Block | None) -> tuple[Measured, Block]:
+    """Packet to group-day and raw COPY, repetition by repetition, after one repetition nobody counts; and the
+    last days that were played. They follow those of `block`, or are the first.
+    """
     codec, kafka = codec_of(made), settings_of(made).kafka
     send(kafka, fleet.assets(size, codec))
     wait_until_idle(made, PATIENCE_S)
     rates: dict[str, list[float]] = {"end_to_end": [], "raw_copy_array_rows": [], "raw_copy_hourly_rows": []}
     profile: dict[str, float] = {}
     wall = 0.0
-    block: Block | None = None
     for repetition in range(size.repetitions + 1):
         block = fleet.make_block(size, size.days, SEED, block)
         traffic = fleet.packets(block, codec)
@@ -71,12 +74,16 @@ def measure(made: Installation, size: Size, naive_readings: int) -> Measured:
         if repetition:
             for way, seconds in taken.items():
                 rates[way].append(block.readings / seconds)
-    made.services_down()  # they would share the cores with what is measured next
+    assert block is not None
+    return Measured(rates, profile, wall), block
+
+
+def naive_rates(made: Installation, size: Size, readings: int) -> list[float]:
+    """Readings a second of Faust with a message and a row a reading, of each repetition."""
+    made.services_down()  # they would share the cores with what is measured here
     topic = f"{made.description.topic_prefix}bench-naive"
-    rates["naive_faust"] = [
-        naive.readings_per_second(kafka, made.dsn, topic, naive_readings) for _ in range(size.repetitions)
-    ]
-    return Measured(rates, profile, wall)
+    kafka = settings_of(made).kafka
+    return [naive.readings_per_second(kafka, made.dsn, topic, readings) for _ in range(size.repetitions)]
 
 
 def _complete(block: Block, codec: Codec) -> Heard:
@@ -88,8 +95,8 @@ def _complete(block: Block, codec: Codec) -> Heard:
     }
 
     def heard(record: ConsumerRecord) -> bool:
-        _, one = codec.decode(record.value)
-        if one["day"]["coverage"] == "COMPLETE":
+        name, one = codec.decode(record.value)
+        if name == GROUP_DAY and one["day"]["coverage"] == "COMPLETE":
             wanted.discard((one["group_id"], one["day_start_at"]))
         return not wanted
 

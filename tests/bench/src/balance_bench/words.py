@@ -45,7 +45,7 @@ def page(report: Mapping[str, Any]) -> str:
         "",
         "| way | readings/s | lowest | highest | end to end is |",
         "|---|---:|---:|---:|---:|",
-        *(_row(report, way) for way in WAYS),
+        *(row(report, way) for way in WAYS),
         "",
         "The two COPY rows store and do nothing else: no message, no rule, no group. The Faust pipeline "
         "takes one message a reading and stores it; it validates nothing and computes no group.",
@@ -68,7 +68,8 @@ def page(report: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _row(report: Mapping[str, Any], way: str) -> str:
+def row(report: Mapping[str, Any], way: str) -> str:
+    """A row of the table of ways."""
     rate, low, high = (report[f"{way}_{part}readings_per_second"] for part in ("", "lowest_", "highest_"))
     ratio = report.get(f"end_to_end_over_{way}_ratio")
     times = "" if ratio is None else f"{ratio:g} ×"
