@@ -26,12 +26,15 @@ COUNTS = {
     "backlog_packets",
     "modules",
     "like_homes",
+    "days_known",
+    "days_to_come",
 }
 IN_PULSES = {"register_start", "register_end", "initial_register", "final_register"}
 IN_BASE_UNITS = {
     *("values", "supply", "members", "imbalance", "tolerance", "pulse_weight", "q_max"),
     *("value", "averages", "minima", "maxima"),
     *("consumed", "expected_by_own_past", "expected_by_like_homes"),
+    *("used", "expected", "lowest", "highest"),
 }
 """Quantities in the base unit of the resource (mL, Wh, thousandths), which no suffix could name."""
 
