@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import stat, table, timeseries
 from grafana_foundation_sdk.models import dashboard as models
 
 from balance_grafana.meaning import AMBER, BLUE, GREEN, GREY, LIGHT_BLUE, RED, STATUSES, mapping, yes_or_no
-from balance_grafana.parts import HALF, Column, a_table, bars, choice, figures, lines, link
+from balance_grafana.parts import HALF, Column, a_table, bars, choice, figures, lines, link, with_all
 
 UID = "balance-deliveries"
 ONE = f"/d/{UID}?var-concentrator=${{__data.fields.concentrator_id}}&${{__url_time_range}}"
@@ -34,14 +34,14 @@ def dashboard() -> builders.Dashboard:
         .refresh("5m")
         .link(link("Imbalance", "balance-imbalance"))
         .with_variable(
-            choice(
-                "concentrator",
-                "Concentrator",
-                "Modules that it is set to gather",
-                "SELECT concentrator_id FROM ingest.v_concentrators WHERE NOT deleted ORDER BY 1",
-            )
-            .include_all(True)
-            .all_value("%")
+            with_all(
+                choice(
+                    "concentrator",
+                    "Concentrator",
+                    "Modules that it is set to gather",
+                    "SELECT concentrator_id FROM ingest.v_concentrators WHERE NOT deleted ORDER BY 1",
+                )
+            ).all_value("%")
         )
         .with_panel(now())
         .with_panel(expected_and_received())

@@ -27,8 +27,8 @@ def panels() -> Sequence[Builder[models.Panel]]:
         rolling(),
         night(),
         missing(),
-        months(),
         versions(),
+        months(),
     ]
 
 

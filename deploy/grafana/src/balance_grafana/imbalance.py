@@ -19,6 +19,7 @@ from balance_grafana.parts import (
     lines,
     link,
     squares,
+    with_all,
 )
 
 UID = "balance-imbalance"
@@ -51,14 +52,14 @@ def dashboard() -> builders.Dashboard:
         .refresh("5m")
         .link(link("Deliveries", "balance-deliveries"))
         .with_variable(
-            choice(
-                "resource",
-                "Resource",
-                "Gas, water, heat …",
-                "SELECT DISTINCT resource FROM imbalance.v_group_states ORDER BY 1",
-            )
-            .multi(True)
-            .include_all(True)
+            with_all(
+                choice(
+                    "resource",
+                    "Resource",
+                    "Gas, water, heat …",
+                    "SELECT DISTINCT resource FROM imbalance.v_group_states ORDER BY 1",
+                )
+            ).multi(True)
         )
         .with_variable(
             choice(

@@ -218,6 +218,12 @@ def choice(name: str, label: str, description: str, sql: str) -> builders.QueryV
     )
 
 
+def with_all(variable: builders.QueryVariable) -> builders.QueryVariable:
+    """Begins with all values chosen."""
+    everything = models.VariableOption(selected=True, text="All", value="$__all")
+    return variable.include_all(True).current(everything)
+
+
 def link(title: str, uid: str) -> builders.DashboardLink:
     """A link to another dashboard that keeps the span of time."""
     return (
