@@ -25,7 +25,7 @@ from balance_schemas import catalogue
 from balance_schemas.codec import Codec
 
 SEED = 20261005
-HOMES = 8
+HOMES = 5
 """Of each group, drawn from the 25."""
 _ZONE = ZoneInfo("Europe/Madrid")
 _SILENT_FROM_DAY = 0.03

@@ -58,7 +58,7 @@ computed and compared with what is stored (median).
 
 {open}## What the stated intervals hold
 
-Groups of eight of the 25 real homes of Alicante, the last quarter of 2016; each home falls silent now and
+Groups of five of the 25 real homes of Alicante, the last quarter of 2016; each home falls silent now and
 then for one to ten days; what it used then is known and compared. All through Kafka, ingest and imbalance.
 
 | | compared | truth inside, % |
