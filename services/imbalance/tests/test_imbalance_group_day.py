@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from balance_imbalance.domain.assembly import GroupHistory, ReadingTable, day_input
-from balance_imbalance.domain.figures import GroupDay
+from balance_imbalance.domain.assembly import GroupHistory, ReadingTable, own_past
+from balance_imbalance.domain.figures import GroupDay, GroupDayInput
 from balance_imbalance.domain.group_day import compute
 from balance_imbalance.domain.register import FOREVER, Membership, Meter
 from balance_imbalance.domain.rules import Coverage, Rules, Verdict
@@ -53,7 +53,8 @@ def group_day(
         for point, before in (past or {}).items()
     }
     sides = (history.supply.side(table, DAY, hours), history.members.side(table, DAY, hours))
-    return compute(day_input(*sides, complete, DAY, DAY - 28 * 86_400, hours), rules)
+    own = own_past(sides, complete, DAY, DAY - 28 * 86_400, hours)
+    return compute(GroupDayInput(hours, *sides, own), rules)
 
 
 def flats(count: int, litres: int = 1_000_000) -> list[list[int]]:
@@ -82,18 +83,20 @@ def test_a_dead_concentrator_never_becomes_a_theft() -> None:
         assert result.day.coverage == Coverage.UNRELIABLE
         assert result.day.verdict == Verdict.UNDECIDED
         assert result.day.missing_share_ppm == 500_000
-        assert result.missing == tuple(range(30, 60))
+        assert result.absent.missing == tuple(range(30, 60))
     assert (result.day.members_due, result.day.members_reported) == (60, 30)
 
 
 def test_a_few_silent_members_widen_the_tolerance() -> None:
     members: list[list[int | None]] = [[1000] * 24 for _ in range(9)]
     whole = group_day([[10_000] * 24], [*members, [1000] * 24])
-    result = group_day([[10_000] * 24], [*members, [None] * 24], past={9: [[900] * 24, [1100] * 24]})
+    past = [[900] * 24, [1100] * 24, [900] * 24, [1100] * 24]
+    result = group_day([[10_000] * 24], [*members, [None] * 24], past={9: past})
     assert result.day.coverage == Coverage.ESTIMATED
     assert result.day.verdict == Verdict.WITHIN_TOLERANCE
     assert result.terms is not None
-    assert result.terms.estimate == pytest.approx(24 * np.std([900, 1100], ddof=1))
+    spread = 24 * 200 / np.sqrt(3)
+    assert result.terms.estimate == pytest.approx(0.5 * 3.1824 * spread * np.sqrt(1 + 1 / 4))
     assert result.day.tolerance > whole.day.tolerance  # type: ignore[operator]
 
 
@@ -110,7 +113,7 @@ def test_a_silent_supply_meter_is_not_computable_and_not_a_surplus() -> None:
     assert result.day.members == 24 * 4900
     assert (result.day.coverage, result.day.verdict) == (Coverage.NOT_COMPUTABLE, Verdict.UNDECIDED)
     assert result.hours.computable.tolist() == [True] * 23 + [False]
-    assert result.missing == (SUPPLY_POINT,)
+    assert result.absent.missing == (SUPPLY_POINT,)
     assert result.terms is None
 
 
@@ -131,10 +134,11 @@ def test_one_member_larger_than_its_supply() -> None:
 
 @pytest.mark.parametrize("hours", [23, 25])
 def test_days_on_which_the_clocks_change(hours: int) -> None:
-    result = group_day([[20] * hours], [[10] * hours, [None] * hours], past={1: [list(range(24)), [3] * 24]})
+    past = [list(range(24)), *([3] * 24 for _ in range(3))]
+    result = group_day([[20] * hours], [[10] * hours, [None] * hours], past={1: past})
     hour = min(hours, 24) - 1
     assert len(result.hours.supply) == hours
-    assert result.hours.members[hour] == 10 + (hour + 3 + 1) // 2
+    assert result.hours.members[hour] == 10 + (hour + 9 + 2) // 4
     if hours == 25:
         assert result.hours.members[24] == result.hours.members[23]
 
@@ -143,18 +147,19 @@ def test_an_estimated_hour_is_missing_for_the_hour_and_reported_for_the_day_that
     gap = {0: [V] * 5 + [E] * 3 + [V] * 16}
     result = group_day([[300] * 24], [[100] * 24] * 3, qualities=gap)
     assert result.day.coverage == Coverage.COMPLETE
-    assert result.missing == ()
+    assert result.absent.missing == ()
+    assert result.absent.not_reported == (0,)
     assert (
         result.hours.coverage.tolist()
         == [Coverage.COMPLETE] * 5 + [Coverage.UNRELIABLE] * 3 + [Coverage.COMPLETE] * 16
     )
     assert result.hours.missing_share_ppm[5] == 333_333
     open_gap = {0: [V] * 21 + [E] * 3}
-    result = group_day([[300] * 24], [[100] * 24] * 3, qualities=open_gap)
+    result = group_day([[290] * 24], [[100] * 24, [100] * 24, [90] * 24], qualities=open_gap)
     assert result.day.coverage == Coverage.ESTIMATED
-    assert result.day.missing_share_ppm == round(300 / 7200 * 1e6)
+    assert result.day.missing_share_ppm == round(300 / (24 * 290) * 1e6)
     assert result.terms is not None
-    assert result.terms.estimate == 300.0
+    assert result.terms.estimate == pytest.approx(0.5 * 12.7062 * 30 / np.sqrt(2) * np.sqrt(1.5))
 
 
 def test_an_estimated_supply_hour_counts_for_the_day_alone() -> None:
@@ -172,18 +177,27 @@ def test_a_suspect_value_is_no_reading() -> None:
 
 
 def test_estimates_by_rank() -> None:
-    """One past day is its own uncertainty; without a past like homes; without any, nothing."""
-    one_day = group_day([[500] * 24], [[100] * 24, [None] * 24], past={1: [[50] * 24]})
-    assert (one_day.day.members, one_day.terms and one_day.terms.estimate) == (3600, 1200.0)
-    like = group_day([[500] * 24], [[100] * 24, [201] * 24, [None] * 24])
-    assert (like.day.members, like.terms and like.terms.estimate) == (24 * (301 + 151), 24 * 151.0)
+    """Four days of its own past; else like homes; else fewer days, of which one is its own uncertainty;
+    else nothing.
+    """
+    four = group_day([[500] * 24], [[100] * 24, [None] * 24], past={1: [[50] * 24] * 4})
+    assert (four.day.members, four.terms and four.terms.estimate) == (3600, 0.0)
+    like = group_day([[500] * 24], [[100] * 24, [201] * 24, [None] * 24], past={2: [[50] * 24] * 3})
+    spread = 24 * 101 / np.sqrt(2)
+    assert like.day.members == 24 * (301 + 151)
+    assert like.terms is not None
+    assert like.terms.estimate == pytest.approx(0.5 * 12.7062 * spread * np.sqrt(1.5))
+    one_home = group_day([[500] * 24], [[100] * 24, [None] * 24])
+    assert (one_home.day.members, one_home.terms and one_home.terms.estimate) == (4800, 2400.0)
+    few = group_day([[500] * 24], [[None] * 24], past={0: [[50] * 24]})
+    assert (few.day.members, few.terms and few.terms.estimate) == (1200, 1200.0)
     alone = group_day([[500] * 24], [[None] * 24])
     assert (alone.day.members, alone.terms and alone.terms.estimate) == (0, 0.0)
     assert (alone.day.missing_share_ppm, alone.day.coverage) == (1_000_000, Coverage.UNRELIABLE)
 
 
-def test_only_the_newest_seven_days_of_the_past_count() -> None:
-    past = [[10] * 24] * 7 + [[1000] * 24] * 3
+def test_only_the_newest_fourteen_days_of_the_past_count() -> None:
+    past = [[10] * 24] * 14 + [[1000] * 24] * 3
     assert group_day([[500] * 24], [[100] * 24, [None] * 24], past={1: past}).day.members == 24 * 110
 
 

@@ -32,9 +32,9 @@ def waits_for_a_lock(house: House) -> bool:
 
 
 def silent_on_day_three(house: House) -> None:
-    """B is heard on day 0 and not on day 3, which is about to be computed."""
+    """B is heard on day 0 and the three before, and not on day 3, which is about to be computed."""
     house.describe(house.group_of("G", ["S"], ["A", "B"]))
-    house.hear(house.reading("B", 0, 100))
+    house.hear(*(house.reading("B", day, 100) for day in range(-3, 1)))
     house.settle()
     house.hear(house.reading("S", 3, 300), house.reading("A", 3, 100))
     house.rows("UPDATE imbalance.markers SET marked_at = marked_at - INTERVAL '1 minute' RETURNING 1")
@@ -52,7 +52,7 @@ def test_a_past_stored_while_a_day_is_estimated_from_it_marks_that_day(house: Ho
         def changed_meanwhile(computed: int, changed: int) -> None:
             """Called by the worker after it wrote, before it commits."""
             assert (computed, changed) == (1, 1)
-            storing.append(threads.submit(house.hear, house.reading("B", 0, 150, version=2), backlog=True))
+            storing.append(threads.submit(house.hear, house.reading("B", 0, 300, version=2), backlog=True))
             until(lambda: waits_for_a_lock(house), "the sink to wait for the worker")
 
         Computing(house.store, house.rules, house.calendar, 400, changed_meanwhile).step()

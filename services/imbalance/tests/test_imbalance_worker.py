@@ -81,14 +81,14 @@ def test_a_late_day_recomputes_what_it_touches_and_publishes_old_and_new(house: 
 
 def test_the_past_counts_for_28_days_and_no_more(house: House) -> None:
     """Across the change of clocks, on day 28: the 28th day after starts 27 days and 23 hours later."""
-    furnish(house, days=1)
-    for day in range(1, 31):
+    furnish(house, days=4)
+    for day in range(4, 31):
         house.hear(house.reading("S", day, 300), house.reading("A", day, 100))
     house.settle()
-    house.hear(house.reading("B", 0, 230, version=2))
-    assert house.settle() == {("G", day) for day in range(29)}
-    assert house.days("G")[28]["members"] == 23 * 330
-    assert house.days("G")[29]["members"] == 24 * 200
+    house.hear(house.reading("B", 0, 280, version=2))
+    assert house.settle() == {("G", 0), *(("G", day) for day in range(4, 29))}
+    assert house.days("G")[28]["members"] == 23 * (100 + 220)
+    assert house.days("G")[29]["members"] == 24 * (100 + 100), "three days of its own are fewer than like homes"
 
 
 def test_readings_told_again_change_nothing(house: House) -> None:

@@ -4,26 +4,21 @@ due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from balance_kernel.calendar import Calendar
 
-from balance_imbalance.domain.assembly import GroupHistory, ReadingTable, day_input, silent_members
+from balance_imbalance.computation import Computation
 from balance_imbalance.domain.days import last_ended
-from balance_imbalance.domain.figures import Side
-from balance_imbalance.domain.group_day import compute
 from balance_imbalance.domain.messages import Asset, ReadingDays, newest_assets, newest_days
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.domain.weather_reports import WeatherReport, newest_reports
 from balance_imbalance.ports import (
-    Due,
     GroupDayStore,
-    GroupDayWork,
     ReadingDayStore,
     Register,
-    Result,
     WeatherMarks,
     WeatherStore,
 )
@@ -81,7 +76,7 @@ class Computing:
                 return 0
             # The clock is read after the markers: one set by a later clock must not meet an earlier one here.
             last = _last_ended(self.store, self.rules, self.calendar)
-            results = _Computation(work, self.rules, self.calendar, last).results(due)
+            results = Computation(work, self.rules, self.calendar, last).results(due)
             self.computed(len(due), work.write(results))
         return len(due)
 
@@ -113,89 +108,3 @@ class Sweep:
 def _last_ended(store: GroupDayStore, rules: Rules, calendar: Calendar) -> datetime | None:
     clock = store.clock()
     return None if clock is None else last_ended(calendar, clock, rules.grace_s)
-
-
-@dataclass(frozen=True, slots=True)
-class _Day:
-    due: Due
-    start: int
-    hours: int
-    supply: Side
-    members: Side
-    heard: bool
-    """Whether a usage point valid that day has a reading day."""
-
-    @property
-    def held(self) -> bool:
-        """Whether a membership is valid in an hour of it."""
-        return bool(len(self.supply.usage_points) or len(self.members.usage_points))
-
-
-@dataclass(frozen=True)
-class _Computation:
-    """The group-days of one transaction."""
-
-    work: GroupDayWork
-    rules: Rules
-    calendar: Calendar
-    last: datetime | None
-
-    def results(self, due: Sequence[Due]) -> Sequence[Result]:
-        days = list(self._days(due, self.work.histories(), self.work.readings(due)))
-        first_days = self._first_days(days)
-        there = [day for day in days if self._exists(day, first_days[day.due.group])]
-        complete = self.work.complete_days(self._past_wanted(there))
-        figures = {
-            id(day): compute(
-                day_input(day.supply, day.members, complete, day.start, self._earliest(day.due), day.hours),
-                self.rules,
-            )
-            for day in there
-        }
-        return [Result(day.due, day.hours, figures.get(id(day))) for day in days]
-
-    def _days(
-        self, due: Sequence[Due], histories: Mapping[int, GroupHistory], readings: ReadingTable
-    ) -> Iterator[_Day]:
-        for each in due:
-            start, hours = int(each.day_start.timestamp()), self.calendar.hours(each.day_start)
-            history = histories[each.group]
-            sides = (
-                history.supply.side(readings, start, hours),
-                history.members.side(readings, start, hours),
-            )
-            points = [point for side in sides for point in side.usage_points.tolist()]
-            yield _Day(each, start, hours, *sides, heard=readings.has_reading_day(points, start))
-
-    def _first_days(self, days: Sequence[_Day]) -> Mapping[int, datetime | None]:
-        """First days as these readings make them: earlier ones remembered, one that fell silent looked up."""
-        known = dict(self.work.first_days())
-        earlier: dict[int, datetime] = {}
-        fallen: set[int] = set()
-        for day in days:
-            first = known[day.due.group]
-            if day.heard and (first is None or day.due.day_start < first):
-                known[day.due.group] = earlier[day.due.group] = day.due.day_start
-        for day in days:
-            if not day.heard and known[day.due.group] == day.due.day_start:
-                fallen.add(day.due.group)
-        self.work.remember_first_days(earlier)
-        return {**known, **self.work.settle_first_days(sorted(fallen))}
-
-    def _exists(self, day: _Day, first: datetime | None) -> bool:
-        """Whether there is such a group-day (§4.7)."""
-        silent = first is not None and self.last is not None and first <= day.due.day_start <= self.last
-        return day.held and (day.heard or silent)
-
-    def _past_wanted(self, days: Sequence[_Day]) -> Mapping[int, tuple[datetime, datetime]]:
-        """By usage point, the span of past days from which it is to be estimated on some of these days."""
-        spans: dict[int, tuple[datetime, datetime]] = {}
-        for day in days:
-            earliest = self.calendar.shift(day.due.day_start, -self.rules.lookback_days)
-            for point in silent_members(day.members):
-                start, end = spans.get(point, (earliest, day.due.day_start))
-                spans[point] = (min(start, earliest), max(end, day.due.day_start))
-        return spans
-
-    def _earliest(self, due: Due) -> int:
-        return int(self.calendar.shift(due.day_start, -self.rules.lookback_days).timestamp())

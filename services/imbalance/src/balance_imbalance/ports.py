@@ -17,6 +17,7 @@ from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
 from balance_imbalance.domain.messages import Assets, ReadingDay
 from balance_imbalance.domain.register import DescribedPoint
+from balance_imbalance.domain.weather import ObjectPath, Weather
 from balance_imbalance.domain.weather_reports import WeatherReport
 
 
@@ -84,6 +85,10 @@ class Result:
     figures: GroupDay | None
 
 
+Spans = Mapping[int, tuple[datetime, datetime]]
+"""By usage point, from the first instant up to, not including, the second."""
+
+
 class GroupDayWork(Protocol):
     """One transaction of the worker. It holds its groups: no reading of theirs is being stored meanwhile."""
 
@@ -107,8 +112,16 @@ class GroupDayWork(Protocol):
         """Readings of the groups' usage points, and of their thermometers, on these days."""
         ...
 
-    def complete_days(self, spans: Mapping[int, tuple[datetime, datetime]]) -> CompleteDays:
-        """By usage point, its days with all hours VALID or EDITED from the first instant up to the second."""
+    def complete_days(self, spans: Spans) -> CompleteDays:
+        """By usage point, its days with all hours VALID or EDITED in the span, newest first."""
+        ...
+
+    def valued_days(self, spans: Spans) -> Mapping[int, Sequence[datetime]]:
+        """By usage point, starts of its days with a value in the span."""
+        ...
+
+    def weather(self, object_paths: Iterable[ObjectPath], day_starts: Iterable[datetime]) -> Weather:
+        """The weather at all these objects on all these days."""
         ...
 
     def settle_first_days(self, groups: Sequence[int]) -> Mapping[int, datetime | None]:

@@ -21,6 +21,7 @@ from psycopg_pool import ConnectionPool
 from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_group_day
 from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_nightly import mark_late_group_days
+from balance_imbalance.adapters.postgres_weather import read_weather
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.adapters.register_rows import (
     read_equipment,
@@ -36,7 +37,8 @@ from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.kinds import OF_GROUP_DAYS
 from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.rules import ALGORITHM_VERSION, Rules
-from balance_imbalance.ports import Due, Result
+from balance_imbalance.domain.weather import ObjectPath, Weather
+from balance_imbalance.ports import Due, Result, Spans
 
 _GROUPS_LOOKED_AT = 400
 _KEYS_AN_OUTBOX_ROW = 200
@@ -194,20 +196,23 @@ class PostgresGroupDayWork:
         with self._conn.cursor(binary=True) as cur:
             return ReadingTable.of(cur.execute(statement("readings_of_groups"), keys).fetchall())
 
-    def complete_days(self, spans: Mapping[int, tuple[datetime, datetime]]) -> CompleteDays:
+    def complete_days(self, spans: Spans) -> CompleteDays:
         """See the port."""
         found: defaultdict[int, list[tuple[int, Any]]] = defaultdict(list)
-        if not spans:
-            return found
-        columns = {
-            "usage_points": list(spans),
-            "starts": [start for start, _ in spans.values()],
-            "ends": [end for _, end in spans.values()],
-        }
-        with self._conn.cursor(binary=True) as cur:
-            for point, day_start, values in cur.execute(statement("complete_days"), columns):
-                found[point].append((int(day_start.timestamp()), np.array(values, np.int64)))
+        for point, day_start, values in self._in_spans("complete_days", spans):
+            found[point].append((int(day_start.timestamp()), np.array(values, np.int64)))
         return found
+
+    def valued_days(self, spans: Spans) -> Mapping[int, Sequence[datetime]]:
+        """See the port."""
+        found: defaultdict[int, list[datetime]] = defaultdict(list)
+        for point, day_start in self._in_spans("valued_days", spans):
+            found[point].append(day_start)
+        return found
+
+    def weather(self, object_paths: Iterable[ObjectPath], day_starts: Iterable[datetime]) -> Weather:
+        """See the port."""
+        return read_weather(self._conn, object_paths, day_starts, self._rules.heating_base)
 
     def settle_first_days(self, groups: Sequence[int]) -> Mapping[int, datetime | None]:
         """See the port."""
@@ -226,7 +231,9 @@ class PostgresGroupDayWork:
         self._conn.execute(statement("make_incoming_group_days"))
         computed_at = datetime.now(UTC)
         with self._conn.cursor() as cur:
-            rows = (to_row_group_day(result, self._rules, computed_at) for result in results)
+            rows = (
+                to_row_group_day(result, self._rules, self._calendar, computed_at) for result in results
+            )
             copy_binary(cur, "incoming_group_days", COLUMNS, TYPES, rows)
         changed = self._conn.execute(statement("upsert_group_days")).fetchall()
         self._conn.execute(statement("stamp_group_days"))
@@ -234,6 +241,18 @@ class PostgresGroupDayWork:
         lanes = {(result.due.group, result.due.day_start): result.due.lane for result in results}
         self._publish([(lanes[key], key) for key in changed])
         return len(changed)
+
+    def _in_spans(self, name: str, spans: Spans) -> Sequence[tuple[Any, ...]]:
+        """Rows of a statement about usage points, each in a span of its own."""
+        if not spans:
+            return []
+        columns = {
+            "usage_points": list(spans),
+            "starts": [start for start, _ in spans.values()],
+            "ends": [end for _, end in spans.values()],
+        }
+        with self._conn.cursor(binary=True) as cur:
+            return cur.execute(statement(name), columns).fetchall()
 
     def _publish(self, changed: Sequence[tuple[int, tuple[int, datetime]]]) -> None:
         """Live before backlog; some keys a row, so that a pass of the publisher is neither tiny nor huge."""

@@ -18,6 +18,7 @@ from balance_imbalance.adapters.postgres_numbers import UsagePointNumbers
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.domain.kinds import OF_READINGS
 from balance_imbalance.domain.messages import ReadingDay
+from balance_imbalance.domain.rules import Rules
 
 _TABLE = f"{SCHEMA}.reading_days"
 _COLUMNS = ("usage_point", "day_start", "step_s", "values", "qualities", "version")
@@ -34,12 +35,18 @@ class PostgresReadingDayStore:
     """
 
     def __init__(
-        self, pool: ConnectionPool[Connection[Any]], calendar: Calendar, lane: int, lookback_days: int
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        calendar: Calendar,
+        lane: int,
+        lookback_days: int,
+        unmetered_days: int = Rules().unmetered_days,
     ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._lane = lane
         self._lookback_days = lookback_days
+        self._unmetered_days = unmetered_days
         self._numbers = UsagePointNumbers(pool)
         self._markers = Markers(SCHEMA)
         self._partitions = Partitions(pool, _TABLE)
@@ -94,6 +101,7 @@ class PostgresReadingDayStore:
                 "day_starts": starts,
                 "day_ends": [self._calendar.next_day(start) for start in starts],
                 "untils": [self._calendar.shift(start, self._lookback_days) for start in starts],
+                "unmetered_days": self._unmetered_days,
             },
         )
         self._markers.add(conn, touched.fetchall(), self._lane)

@@ -12,7 +12,7 @@ from balance_schemas.codec import Codec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from balance_imbalance.adapters import wire
+from balance_imbalance.adapters import wire_group_days as wire
 from balance_imbalance.adapters.queries import statement
 
 

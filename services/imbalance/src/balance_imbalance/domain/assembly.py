@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
 from balance_kernel.calendar import HOUR_S
 from balance_kernel.quantity import Quality, Resource, Role
 
-from balance_imbalance.domain.estimate import past_days
-from balance_imbalance.domain.figures import GroupDayInput, Ints, Side
+from balance_imbalance.domain.estimate import past_rows
+from balance_imbalance.domain.figures import Floats, Ints, Side
 from balance_imbalance.domain.register import Membership, Meter, ProblemSpan
+from balance_imbalance.domain.rules import PAST_DAYS_USED
+from balance_imbalance.domain.weather import scaled_rows
 
 MOST_HOURS = 25
 
@@ -69,12 +72,12 @@ class RoleHistory:
     def __post_init__(self) -> None:
         span = [(m.valid_from, m.valid_to, m.coefficient_ppm) for m in self.memberships]
         fitted = [
-            (row, meter.fitted_at, meter.removed_at, meter.class_ppm, meter.pulse_weight)
+            (row, m.fitted_at, m.removed_at, m.class_ppm, m.pulse_weight, m.q_start, m.is_compensated)
             for row, membership in enumerate(self.memberships)
-            for meter in sorted(self.meters.get(membership.usage_point, ()), key=lambda m: m.fitted_at)
+            for m in sorted(self.meters.get(membership.usage_point, ()), key=lambda m: m.fitted_at)
         ]
         object.__setattr__(self, "_span", np.array(span, np.int64).reshape(-1, 3))
-        object.__setattr__(self, "_fitted", np.array(fitted, np.int64).reshape(-1, 5))
+        object.__setattr__(self, "_fitted", np.array(fitted, np.int64).reshape(-1, 7))
 
     def side(self, table: ReadingTable, day_start: int, hours: int) -> Side:
         """The memberships valid in an hour of the day, with what was read."""
@@ -82,7 +85,7 @@ class RoleHistory:
         valid = (self._span[:, :1] <= starts) & (starts < self._span[:, 1:2])
         there = np.flatnonzero(valid.any(axis=1))
         points = [self.memberships[row].usage_point for row in there.tolist()]
-        errors, pulses = self._meters(starts)
+        errors, pulses, flows, compensated = self._meters(starts)[:, there]
         rows = table.find(points, day_start)
         qualities = table.qualities[rows, :hours]
         return Side(
@@ -92,19 +95,20 @@ class RoleHistory:
             values=table.values[rows, :hours],
             reported=(qualities == Quality.VALID.code) | (qualities == Quality.EDITED.code),
             estimated=qualities == Quality.ESTIMATED.code,
-            errors=errors[there],
-            pulses=pulses[there],
+            errors=errors,
+            pulses=pulses,
+            starts=flows,
+            compensated=compensated[:, 0] > 0,
         )
 
-    def _meters(self, starts: Ints) -> tuple[Ints, Ints]:
-        """Class and pulse weight of the meter fitted at each hour's start, (m, h) each; 0 without one."""
-        errors = np.zeros((len(self.memberships), len(starts)), np.int64)
-        pulses = np.zeros_like(errors)
+    def _meters(self, starts: Ints) -> Ints:
+        """Class, pulse weight, starting flow and compensation of the meter fitted at each hour's start,
+        (4, m, h); 0 without one.
+        """
+        found = np.zeros((4, len(self.memberships), len(starts)), np.int64)
         fitting, hour = np.nonzero((self._fitted[:, 1:2] <= starts) & (starts < self._fitted[:, 2:3]))
-        row = self._fitted[fitting, 0]
-        errors[row, hour] = self._fitted[fitting, 3]
-        pulses[row, hour] = self._fitted[fitting, 4]
-        return errors, pulses
+        found[:, self._fitted[fitting, 0], hour] = self._fitted[fitting, 3:].T
+        return found
 
 
 @dataclass(frozen=True)
@@ -131,27 +135,59 @@ class GroupHistory:
         )
         return cls(supply, members, resource, problems)
 
+    @cached_property
+    def begun(self) -> Mapping[int, int]:
+        """By usage point, when the first of its memberships of either role began."""
+        found: dict[int, int] = {}
+        for m in (*self.supply.memberships, *self.members.memberships):
+            if m.valid_from < m.valid_to:
+                found[m.usage_point] = min(m.valid_from, found.get(m.usage_point, m.valid_from))
+        return found
+
 
 CompleteDays = Mapping[int, Sequence[tuple[int, Ints]]]
 """By usage point: start and values of its days with all hours VALID or EDITED, newest first."""
 
 
-def silent_members(members: Side) -> Sequence[int]:
-    """Usage points of members without a value in an hour: those whose own past is asked for (§4.2)."""
-    silent = (members.valid & ~members.valued).any(axis=1)
-    found: list[int] = np.unique(members.usage_points[silent]).tolist()
+DegreeDays = Callable[[int, int, int], int | None]
+"""Degree-days of (usage point, day start, hours); None where unknown, or where weather does not count."""
+
+
+def not_reported(side: Side) -> Sequence[int]:
+    """Usage points with an hour not REPORTED, ascending: those whose own past is asked for (§4.2)."""
+    lacking = side.valid & ~side.reported
+    if not lacking.any():
+        return []
+    found: list[int] = np.unique(side.usage_points[lacking.any(axis=1)]).tolist()
     return found
 
 
-def day_input(
-    supply: Side, members: Side, complete: CompleteDays, day_start: int, earliest: int, hours: int
-) -> GroupDayInput:
-    """The input of a day; its past are the complete days from ``earliest`` up to, not including, the day
-    itself.
+def never_valued(side: Side) -> Sequence[int]:
+    """Usage points without a value all day, ascending: those that may be unmetered (§4.1)."""
+    lacking = ~side.valued.any(axis=1)
+    found: list[int] = np.unique(side.usage_points[lacking]).tolist()
+    return found
+
+
+def own_past(
+    sides: Sequence[Side],
+    complete: CompleteDays,
+    day_start: int,
+    earliest: int,
+    hours: int,
+    degree_days: DegreeDays = lambda *_: None,
+) -> Mapping[int, Floats]:
+    """Rows of the past of usage points that did not report every hour, for `GroupDayInput.past`.
+
+    They are the complete days from ``earliest`` up to, not including, the day itself.
     """
     past = {}
-    for point in silent_members(members):
-        days = [values for start, values in complete.get(point, ()) if earliest <= start < day_start]
-        if days:
-            past[point] = past_days(days, hours)
-    return GroupDayInput(hours, supply, members, past)
+    for point in sorted({point for side in sides for point in not_reported(side)}):
+        before = [(at, values) for at, values in complete.get(point, ()) if earliest <= at < day_start]
+        if not before:
+            continue
+        newest = before[:PAST_DAYS_USED]
+        rows = past_rows([values for _, values in newest], hours)
+        of_rows = [degree_days(point, at, len(values)) for at, values in newest]
+        past[point] = scaled_rows(rows, of_rows, degree_days(point, day_start, hours))
+    return past

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
 
+import numpy as np
 from balance_kernel.calendar import HOUR_S, Calendar
 
+from balance_imbalance.domain.figures import Flags
 from balance_imbalance.domain.register import Membership
+
+_NIGHT = (2, 3)
 
 
 def holds_in_day(membership: Membership, day_start: int, hours: int) -> bool:
@@ -49,3 +55,11 @@ def out_of_place(
     """
     wanted, there = set(silent), set(existing)
     return (wanted - there) | {day for day in there - wanted if first is None or day <= last}
+
+
+@lru_cache(maxsize=1024)
+def night_hours(calendar: Calendar, day_start: datetime) -> Flags:
+    """Which hours of the day begin at 02:00 or later and before 04:00 by the local clock, (h,)."""
+    zone = ZoneInfo(calendar.zone)
+    hours = (day_start + timedelta(hours=hour) for hour in range(calendar.hours(day_start)))
+    return np.array([instant.astimezone(zone).hour in _NIGHT for instant in hours])

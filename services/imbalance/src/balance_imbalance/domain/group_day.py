@@ -2,180 +2,178 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from balance_imbalance.domain import tolerance
-from balance_imbalance.domain.estimate import half_up, with_estimates
-from balance_imbalance.domain.figures import Flags, GroupDay, GroupDayInput, Hours, Ints, Side, Span
-from balance_imbalance.domain.rules import MOST_SUM, PPM, Coverage, Rules, Verdict
-
-_INT64_SAFE = 2.0**61
+from balance_imbalance.domain import base, bounds, tolerance
+from balance_imbalance.domain.coverage import absent, computable, coverage, shares, verdict
+from balance_imbalance.domain.estimate import ALONE, Estimates, of_members, of_supply, with_estimates
+from balance_imbalance.domain.figures import (
+    Flags,
+    Floats,
+    GroupDay,
+    GroupDayInput,
+    Hours,
+    Ints,
+    Night,
+    Side,
+    Span,
+)
+from balance_imbalance.domain.rules import Rules
+from balance_imbalance.domain.starting import unregistered
+from balance_imbalance.domain.sums import weighted, weighted_total
+from balance_imbalance.domain.tolerance import Errors
 
 
 def compute(given: GroupDayInput, rules: Rules) -> GroupDay:
-    """Supply, members, imbalance, tolerance, coverage and verdict of the day and of each of its hours."""
-    supply, members = given.supply, given.members
-    used, uncertain = with_estimates(members, given.past)
-    weights = _weights(members, used)
-    sums = _weighted(members, used, members.valid)
-    missing = members.valid & ~members.reported
-    silent = members.valid & ~members.reported_in_day
-    hours = _hours(
-        supply,
-        members,
-        sums,
-        missing,
-        weights,
-        tolerance.hours(supply, members, used, uncertain, rules),
-        rules,
+    """All figures of the day and of each of its hours."""
+    sums = _Sums.of(given)
+    errors = (
+        Errors.of(given.supply, sums.supplied, sums.supply_estimates),
+        Errors.of(given.members, sums.used, sums.estimates),
     )
-    computable = bool(_computable(supply, members, supply.reported_in_day).all())
-    allowed, terms = tolerance.day(supply, members, used, uncertain, silent, rules)
+    idle = unregistered(given.members, rules)
+    hours = _hours(sums, tolerance.hours(*errors, sums.flow, rules), idle[0], rules)
+    allowed, terms = tolerance.day(*errors, sums.flow, rules)
+    day = _day(sums, allowed, idle[1], rules)
+    there = None if day.imbalance is None else terms
+    volumes = sums.supplied.sum(axis=1), sums.used.sum(axis=1)
+    known = given.temperatures
     return GroupDay(
-        day=_day(
-            supply,
-            members,
-            int(sums.sum()),
-            silent,
-            _day_share(used, silent, members.valid),
-            computable,
-            allowed,
-            rules,
-        ),
+        day=day,
         hours=hours,
-        terms=terms if computable else None,
-        missing=_not_reported(supply, members),
-        supply_pulse=int(np.where(supply.valid, supply.pulses, 0).max(initial=0)),
+        terms=there,
+        absent=absent(given.supply, given.members, given.unmetered),
+        supply_pulse=int(np.where(given.supply.valid, given.supply.pulses, 0).max(initial=0)),
+        supply_first=int(sums.flow[0]),
+        supply_last=int(sums.flow[-1]),
+        members_estimated=_estimated(sums),
+        night=None if given.night is None else _night(hours, given.night),
+        base=None
+        if known is None
+        else base.conditions((given.supply, given.members), volumes, day, there, known, rules),
+        problems=given.problems,
     )
 
 
-def _weighted(side: Side, values: Ints, taken: Flags) -> Ints:
-    """round(Σ c · x / 10⁶) by hour, (h,), within MOST_SUM. Exact: Python's integers take over where 64 bits
-    might not do.
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """What enters: ``supplied`` and ``used`` (m, h) by membership, 0 where not valid; ``flow`` and ``taken``
+    (h,) the sums of the sides, ESTIMATED hours of supply meters included.
     """
-    coefficients, values = side.coefficients[:, None], np.where(taken, values, 0)
-    bound = np.abs(coefficients * values.astype(np.float64)).sum()
-    if bound > _INT64_SAFE:
-        coefficients, values = coefficients.astype(object), values.astype(object)
-    total = half_up((coefficients * values).sum(axis=0), PPM)
-    held: Ints = np.clip(total, -MOST_SUM, MOST_SUM).astype(np.int64)
-    return held
+
+    supply: Side
+    members: Side
+    supply_estimates: Estimates | None
+    estimates: Estimates | None
+    supplied: Ints
+    used: Ints
+    flow: Ints
+    taken: Ints
+
+    @classmethod
+    def of(cls, given: GroupDayInput) -> _Sums:
+        supply, members = given.supply, given.members
+        supply_estimates = of_supply(supply, given.past)
+        estimates = of_members(members, given.past)
+        supplied = with_estimates(supply, None)
+        used = with_estimates(members, estimates)
+        sums = weighted(supply, supplied), weighted(members, used)
+        return cls(supply, members, supply_estimates, estimates, supplied, used, *sums)
 
 
-def _computable(supply: Side, members: Side, supply_reported: Flags) -> Flags:
-    """By hour, (h,): a supply meter and a member valid, and every supply meter reported (§4.4)."""
-    silent = (supply.valid & ~supply_reported).any(axis=0)
-    computable: Flags = np.asarray(supply.valid.any(axis=0) & members.valid.any(axis=0) & ~silent)
-    return computable
-
-
-def _hours(
-    supply: Side, members: Side, sums: Ints, missing: Flags, weights: Ints, allowed: Ints, rules: Rules
-) -> Hours:
-    computable = _computable(supply, members, supply.reported)
-    supplied = np.where(computable, _weighted(supply, supply.values, supply.valid & supply.reported), 0)
-    imbalance = np.where(computable, supplied - sums, 0)
-    due = members.valid.sum(axis=0)
-    absent = missing.sum(axis=0)
-    share = _shares(
-        np.where(missing, weights[:, None], 0).sum(axis=0),
-        np.where(members.valid, weights[:, None], 0).sum(axis=0),
-        absent,
-        due,
+def _hours(sums: _Sums, allowed: tuple[Ints, Floats], idle: Ints, rules: Rules) -> Hours:
+    members = sums.members
+    there = computable(sums.supply, members, sums.supply.reported)
+    imbalance = np.where(there, sums.flow - sums.taken, 0)
+    missing = members.valid & ~members.reported
+    due, lacking = members.valid.sum(axis=0), missing.sum(axis=0)
+    weights = sums.used.sum(axis=1)
+    share = (
+        np.zeros_like(due)
+        if sums.estimates is None
+        else shares(weights @ missing, weights @ members.valid, lacking, due)
     )
-    coverage = _coverage(computable, absent, share, rules)
+    covered = coverage(there, lacking > 0, share, rules)
+    estimated = None if sums.estimates is None else bounds.of_hours(members, sums.estimates, imbalance)
     return Hours(
-        computable=computable,
-        supply=supplied,
-        members=sums,
+        computable=there,
+        supply=np.where(there, sums.flow, 0),
+        members=sums.taken,
         imbalance=imbalance,
-        tolerance=np.where(computable, allowed, 0),
-        coverage=coverage,
-        verdict=_verdict(coverage, imbalance, allowed),
+        tolerance=np.where(there, allowed[0], 0),
+        coverage=covered,
+        verdict=verdict(covered, imbalance, allowed[0], idle),
         members_due=due,
-        members_reported=due - absent,
+        members_reported=due - lacking,
         missing_share_ppm=share,
+        unregistered=idle,
+        uncertain=np.where(there, allowed[1], 0.0),
+        imbalance_lowest=None if estimated is None else estimated[0],
+        imbalance_highest=None if estimated is None else estimated[1],
+        members_estimated=weighted(members, np.where(missing, sums.used, 0)) if estimated else None,
     )
 
 
-def _day(
-    supply: Side,
-    members: Side,
-    total: int,
-    silent: Flags,
-    share: Ints,
-    computable: bool,
-    allowed: int,
-    rules: Rules,
-) -> Span:
-    due = int(members.valid.any(axis=1).sum())
-    absent = int(silent.any(axis=1).sum())
-    supplied = int(_weighted(supply, supply.values, supply.valid & supply.reported_in_day).sum())
-    coverage = _coverage(np.array([computable]), np.array([absent]), share, rules)
-    verdict = _verdict(coverage, np.array([supplied - total]), np.array([allowed]))
+def _day(sums: _Sums, allowed: int, idle: int, rules: Rules) -> Span:
+    supply, members = sums.supply, sums.members
+    there = computable(supply, members, supply.valued).all()
+    missing = members.valid & ~members.reported_in_day
+    due, lacking = int(members.valid.any(axis=1).sum()), int(missing.any(axis=1).sum())
+    uncertain = lacking > 0 or bool((supply.valid & ~supply.reported_in_day).any())
+    share = _day_share(sums, missing)
+    covered = coverage(np.array([there]), np.array([uncertain]), share, rules)
+    supplied, taken = int(sums.flow.sum()), int(sums.taken.sum())
+    imbalance = supplied - taken
+    judged = verdict(covered, np.array([imbalance]), np.array([allowed]), np.array([idle]))
+    lowest, highest = (
+        (imbalance, imbalance)
+        if sums.estimates is None
+        else bounds.of_day(members, sums.estimates, imbalance)
+    )
     return Span(
-        supply=supplied if computable else None,
-        members=total,
-        imbalance=supplied - total if computable else None,
-        tolerance=allowed if computable else None,
-        coverage=int(coverage[0]),
-        verdict=int(verdict[0]),
+        supply=supplied if there else None,
+        members=taken,
+        imbalance=imbalance if there else None,
+        tolerance=allowed if there else None,
+        coverage=int(covered[0]),
+        verdict=int(judged[0]),
         members_due=due,
-        members_reported=due - absent,
+        members_reported=due - lacking,
         missing_share_ppm=int(share[0]),
+        unregistered=idle,
+        imbalance_lowest=lowest if there else None,
+        imbalance_highest=highest if there else None,
     )
 
 
-def _weights(members: Side, used: Ints) -> Ints:
-    """w: what each member used over the hours it is valid, estimates included, (m,)."""
-    weights: Ints = np.where(members.valid, used, 0).sum(axis=1)
-    return weights
-
-
-def _day_share(used: Ints, silent: Flags, valid: Flags) -> Ints:
+def _day_share(sums: _Sums, missing: Flags) -> Ints:
     """Share of the missing over the day in millionths, (1,)."""
-    return _shares(
-        np.array([np.where(silent, used, 0).sum()]),
-        np.array([np.where(valid, used, 0).sum()]),
-        np.array([silent.sum()]),
-        np.array([valid.sum()]),
+    if sums.estimates is None:
+        return np.zeros(1, np.int64)
+    return shares(
+        np.array([np.where(missing, sums.used, 0).sum()]),
+        np.array([sums.used.sum()]),
+        np.array([missing.sum()]),
+        np.array([sums.members.valid.sum()]),
     )
 
 
-def _shares(part: Ints, whole: Ints, absent: Ints, due: Ints) -> Ints:
-    """part / whole in millionths, rounded; by count where whole is 0; 0 where nobody is due."""
-    part, whole = np.where(whole == 0, absent, part), np.where(whole == 0, due, whole)
-    whole = np.where(whole == 0, 1, whole)
-    if np.abs(part).max(initial=0) > _INT64_SAFE / (2 * PPM):
-        part, whole = part.astype(object), whole.astype(object)
-    # Values below zero, which no meter has, could take it anywhere.
-    share: Ints = np.clip(half_up(part * PPM, whole), 0, PPM).astype(np.int64)
-    return share
+def _estimated(sums: _Sums) -> int:
+    """The estimated part of the day, rounded once."""
+    estimates = sums.estimates
+    if estimates is None or not estimates.spans[ALONE].any():
+        return 0
+    return weighted_total(sums.members.coefficients[estimates.rows], estimates.day_values)
 
 
-def _coverage(computable: Flags, absent: Ints, share: Ints, rules: Rules) -> Ints:
-    coverage: Ints = np.select(
-        [~computable, share > rules.unreliable_share_ppm, absent > 0],
-        [Coverage.NOT_COMPUTABLE, Coverage.UNRELIABLE, Coverage.ESTIMATED],
-        Coverage.COMPLETE,
+def _night(hours: Hours, night: Flags) -> Night | None:
+    """Sums over the hours of the night; None on a day without any."""
+    if not night.any():
+        return None
+    there = bool(hours.computable[night].all())
+    supply, members, imbalance = (
+        int(each[night].sum()) for each in (hours.supply, hours.members, hours.imbalance)
     )
-    return coverage
-
-
-def _verdict(coverage: Ints, imbalance: Ints, allowed: Ints) -> Ints:
-    undecided = (coverage == Coverage.NOT_COMPUTABLE) | (coverage == Coverage.UNRELIABLE)
-    verdict: Ints = np.select(
-        [undecided, imbalance > allowed, imbalance < -allowed],
-        [Verdict.UNDECIDED, Verdict.LOSS, Verdict.SURPLUS],
-        Verdict.WITHIN_TOLERANCE,
-    )
-    return verdict
-
-
-def _not_reported(supply: Side, members: Side) -> tuple[int, ...]:
-    """Usage points of either side that did not report all their hours (day sense), ascending, each once."""
-    found: set[int] = set()
-    for side in (supply, members):
-        absent = (side.valid & ~side.reported_in_day).any(axis=1)
-        found.update(side.usage_points[absent].tolist())
-    return tuple(sorted(found))
+    return Night(int(night.sum()), supply if there else None, members, imbalance if there else None)

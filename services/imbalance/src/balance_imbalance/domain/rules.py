@@ -15,8 +15,6 @@ PPM = 1_000_000
 PAST_DAYS_USED = 14
 LEAST_PAST = 4
 """With fewer days of its own past a member is estimated from like homes (§4.2)."""
-GREATEST_ALLOWANCE = 31
-"""Days that the packet plan of a module adds at most (§3.17)."""
 MOST_SUM = 10**17
 """Greatest size of a sum or a tolerance, in base units; a day of them fits in 64 bits (§4.3)."""
 
@@ -67,11 +65,6 @@ class Rules:
     """How long after its end a day is computed although nobody reported."""
     heating_base: int = HEATING_BASE
     """Outdoor temperature below which buildings are heated, thousandths of a degree Celsius."""
-
-    @property
-    def silence_days(self) -> int:
-        """How many days later a day's readings may still tell whether a usage point is unmetered."""
-        return self.unmetered_days - 1 + GREATEST_ALLOWANCE
 
     @property
     def unreliable_share_ppm(self) -> int:

@@ -2,79 +2,108 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass
 
-from balance_imbalance.domain.figures import Flags, Floats, Ints, Side, Terms
+import numpy as np
+from balance_kernel.calendar import HOUR_S
+
+from balance_imbalance.domain.estimate import ALONE, FIRST, INSIDE, LAST, Estimates
+from balance_imbalance.domain.figures import Floats, Ints, Side, Terms
 from balance_imbalance.domain.rules import MOST_SUM, PPM, Rules
 
-Squares = tuple[Floats, Floats, Floats, Floats]
-"""Variances of the supply's class, the members' class, the pulses and the estimates."""
 
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What of a side may err: Σ-ready products with the coefficients, base units.
 
-def hours(supply: Side, members: Side, used: Ints, uncertain: Floats, rules: Rules) -> Ints:
-    """T by hour, (h,), from the members' values ``used`` and the uncertainties of the estimates among
-    them.
+    ``relative`` (m, h) is c · x · e, ``pulses`` (m, h) c · q, both 0 where not valid; ``values`` (m, h) are
+    what the memberships enter with.
     """
-    supplied = np.where(supply.valid & supply.valued, supply.values, 0)
-    pulses = [np.where(side.valid, side.pulses, 0) for side in (supply, members)]
-    return expanded(
-        _squares(
-            (supply, _relative(supply, supplied), pulses[0]),
-            (members, _relative(members, used), pulses[1]),
-            np.where(members.valid, uncertain, 0.0),
-            rules,
+
+    side: Side
+    estimates: Estimates | None
+    relative: Floats
+    pulses: Floats
+
+    @classmethod
+    def of(cls, side: Side, values: Ints, estimates: Estimates | None) -> Errors:
+        """From values that are 0 where the membership is not valid."""
+        factors = (side.coefficients / PPM)[:, None]
+        return cls(
+            side,
+            estimates,
+            values * (side.errors / PPM * factors),
+            np.where(side.valid, side.pulses, 0) * factors,
         )
-    )
 
 
-def day(
-    supply: Side, members: Side, used: Ints, uncertain: Floats, silent: Flags, rules: Rules
-) -> tuple[int, Terms]:
-    """T of the day and its terms. ``silent`` are the member-hours not reported in the sense of a day, (m,
-    h).
+def hours(supply: Errors, members: Errors, flow: Ints, rules: Rules) -> tuple[Ints, Floats]:
+    """T by hour, (h,), and u without the term of clocks. ``flow`` (h,) is the supply of the hours as a day
+    takes them.
     """
-    supplied = np.where(supply.valid & supply.valued, supply.values, 0)
-    pulses = [
-        np.where(side.valid, side.pulses, 0).max(axis=1, initial=0)[:, None] for side in (supply, members)
-    ]
-    squares = _squares(
-        (supply, _relative(supply, supplied).sum(axis=1)[:, None], pulses[0]),
-        (members, _relative(members, used).sum(axis=1)[:, None], pulses[1]),
-        np.where(silent, uncertain, 0.0).sum(axis=1)[:, None],
-        rules,
+    variance = (
+        _class(supply.relative, 0.0, rules)
+        + _class(members.relative, rules.batch_correlation, rules)
+        + (_squared(supply.pulses) + _squared(members.pulses)) / 6.0
+        + _of_estimates(members)
     )
-    return int(expanded(squares)[0]), Terms(*(float(np.sqrt(term[0])) for term in squares))
+    beyond = np.concatenate((flow[:1], flow, flow[-1:])).astype(np.float64)
+    return expanded(variance + (_clock(rules) * (beyond[2:] - beyond[:-2]) / 2.0) ** 2), np.sqrt(variance)
 
 
-def expanded(squares: Squares) -> Ints:
-    """⌊2u + ½⌋ of the sum of variances, within MOST_SUM."""
-    floor = np.floor(2.0 * np.sqrt(sum(squares)) + 0.5)
+def day(supply: Errors, members: Errors, flow: Ints, rules: Rules) -> tuple[int, Terms]:
+    """T of the day and its terms."""
+    largest = [np.abs(side.pulses).max(axis=1, initial=0.0)[:, None] for side in (supply, members)]
+    estimates = [_of_spans(members, span) + _of_spans(supply, span) for span in range(4)]
+    variances = [
+        _class(supply.relative.sum(axis=1)[:, None], 0.0, rules)[0],
+        _class(members.relative.sum(axis=1)[:, None], rules.batch_correlation, rules)[0],
+        sum(_squared(pulses)[0] for pulses in largest) / 6.0,
+        (_clock(rules) * float(flow[-1] - flow[0])) ** 2,
+    ]
+    roots = [float(np.sqrt(variance)) for variance in variances]
+    of_spans = [float(np.sqrt(estimates[span])) for span in (ALONE, FIRST, INSIDE, LAST)]
+    return int(expanded(np.array(sum(variances) + estimates[ALONE]))), Terms(*roots, *of_spans)
+
+
+def expanded(variance: Floats) -> Ints:
+    """⌊2u + ½⌋, within MOST_SUM."""
+    floor = np.floor(2.0 * np.sqrt(variance) + 0.5)
     held: Ints = np.minimum(floor, MOST_SUM).astype(np.int64)
     return held
 
 
-def _relative(side: Side, values: Ints) -> Floats:
-    """x · e where valid, (m, h)."""
-    product: Floats = np.where(side.valid, values, 0) * (side.errors / PPM)
-    return product
+def _class(relative: Floats, correlation: float, rules: Rules) -> Floats:
+    """Uniform errors inside e, (m, s) to (s,): f²/3 · ((1 - ρ) Σ t² + ρ (Σ t)²)."""
+    terms = (1.0 - correlation) * _squared(relative)
+    if correlation:
+        terms = terms + correlation * np.square(relative.sum(axis=0))
+    found: Floats = rules.in_service_factor**2 / 3.0 * terms
+    return found
 
 
-def _squares(
-    supply: tuple[Side, Floats, Ints], members: tuple[Side, Floats, Ints], uncertain: Floats, rules: Rules
-) -> Squares:
-    (supply_side, supply_error, supply_pulse), (member_side, member_error, member_pulse) = supply, members
-    supply_factor = (supply_side.coefficients / PPM)[:, None]
-    member_factor = (member_side.coefficients / PPM)[:, None]
-    rho, class_factor = rules.batch_correlation, rules.in_service_factor**2 / 3.0
-    member_terms = member_factor * member_error
-    return (
-        class_factor * _sum_of_squares(supply_factor * supply_error),
-        class_factor * ((1.0 - rho) * _sum_of_squares(member_terms) + rho * member_terms.sum(axis=0) ** 2),
-        (_sum_of_squares(supply_factor * supply_pulse) + _sum_of_squares(member_factor * member_pulse)) / 6.0,
-        _sum_of_squares(member_factor * uncertain),
-    )
+def _clock(rules: Rules) -> float:
+    """δ in hours."""
+    return rules.clock_s / HOUR_S
 
 
-def _sum_of_squares(terms: Floats) -> Floats:
-    total: Floats = np.square(terms).sum(axis=0)
+def _of_estimates(members: Errors) -> Floats | float:
+    estimates = members.estimates
+    if estimates is None:
+        return 0.0
+    factors = (members.side.coefficients[estimates.rows] / PPM)[:, None]
+    return _squared(factors * estimates.uncertain)
+
+
+def _of_spans(side: Errors, span: int) -> float:
+    estimates = side.estimates
+    if estimates is None:
+        return 0.0
+    factors = side.side.coefficients[estimates.rows] / PPM
+    return float(np.square(factors * estimates.day_uncertain[span]).sum())
+
+
+def _squared(terms: Floats) -> Floats:
+    """Σ over memberships of the squares, (m, s) to (s,)."""
+    total: Floats = np.einsum("ms,ms->s", terms, terms)
     return total

@@ -52,6 +52,11 @@ INSERT INTO changed_reading_days SELECT usage_point, day_start FROM stored WHERE
 SELECT balance_group FROM imbalance.groups
 WHERE balance_group IN (
     SELECT m.balance_group FROM imbalance.memberships m JOIN changed_reading_days c USING (usage_point)
+    UNION ALL
+    SELECT m.balance_group
+    FROM changed_reading_days c
+    JOIN imbalance.thermometers t ON t.thermometer = c.usage_point
+    JOIN imbalance.memberships m ON m.usage_point = t.usage_point
 )
 ORDER BY balance_group
 FOR SHARE
@@ -60,10 +65,20 @@ FOR SHARE
 SELECT DISTINCT day_start FROM changed_reading_days
 
 -- name: touched_group_days
--- The days themselves, and later ones on which the usage point is missing: they may be estimated from its past.
+-- The days themselves, for gas also those of which it tells the temperature, and later ones on which the usage
+-- point did not report an hour, or had no value: its past takes part, and how long it has been silent. That is
+-- counted in days of 24 hours, give or take the hour by which clocks change.
 WITH changed AS MATERIALIZED (
-    SELECT usage_point, day_start, day_end, until
-    FROM changed_reading_days
+    SELECT
+        c.usage_point,
+        c.day_start,
+        d.day_end,
+        d.until,
+        c.day_start + INTERVAL '2 hours' + INTERVAL '1 day' * (
+            %(unmetered_days)s - 1
+            + coalesce((SELECT max(a.days) FROM imbalance.allowances a WHERE a.usage_point = c.usage_point), 0)
+        ) AS silent_until
+    FROM changed_reading_days c
     JOIN unnest(%(day_starts)s::timestamptz[], %(day_ends)s::timestamptz[], %(untils)s::timestamptz[])
         AS d (day_start, day_end, until) USING (day_start)
 )
@@ -71,6 +86,14 @@ SELECT m.balance_group, c.day_start
 FROM changed c
 JOIN imbalance.memberships m ON m.usage_point = c.usage_point
 WHERE m.valid_from < c.day_end AND (m.valid_to IS NULL OR m.valid_to > c.day_start)
+UNION
+SELECT m.balance_group, c.day_start
+FROM changed c
+JOIN imbalance.thermometers t ON t.thermometer = c.usage_point
+JOIN imbalance.memberships m ON m.usage_point = t.usage_point
+JOIN imbalance.groups g ON g.balance_group = m.balance_group AND g.resource = 1
+WHERE t.valid_from <= c.day_start AND (t.valid_to IS NULL OR t.valid_to > c.day_start)
+    AND m.valid_from < c.day_end AND (m.valid_to IS NULL OR m.valid_to > c.day_start)
 UNION
 SELECT d.balance_group, d.day_start
 FROM changed c
@@ -80,8 +103,11 @@ CROSS JOIN LATERAL (
     FROM imbalance.group_days g
     WHERE g.balance_group = m.balance_group
         AND g.day_start > c.day_start
-        AND g.day_start <= c.until
-        AND c.usage_point = ANY (g.missing)
+        AND g.day_start <= greatest(c.until, c.silent_until)
+        AND (
+            (g.day_start <= c.until AND c.usage_point = ANY (coalesce(g.not_reported, g.missing)))
+            OR (g.day_start <= c.silent_until AND c.usage_point = ANY (g.silent))
+        )
     OFFSET 0
 ) d
 
@@ -165,6 +191,20 @@ CROSS JOIN LATERAL (
 ) r
 ORDER BY r.usage_point, r.day_start DESC
 
+-- name: valued_days
+-- Days with an hour VALID (1), ESTIMATED (2) or EDITED (3).
+SELECT r.usage_point, r.day_start
+FROM unnest(%(usage_points)s::int[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS p (usage_point, start_day, end_day)
+CROSS JOIN LATERAL (
+    SELECT * FROM imbalance.reading_days t
+    WHERE t.usage_point = p.usage_point
+        AND t.day_start >= p.start_day
+        AND t.day_start < p.end_day
+        AND (t.qualities IS NULL OR t.qualities && ARRAY[1, 2, 3]::smallint[])
+    OFFSET 0
+) r
+
 -- name: make_incoming_group_days
 CREATE TEMPORARY TABLE IF NOT EXISTS incoming_group_days (LIKE imbalance.group_days INCLUDING DEFAULTS)
 ON COMMIT DELETE ROWS
@@ -203,6 +243,39 @@ ON CONFLICT (balance_group, day_start) DO UPDATE SET
     u_estimate = excluded.u_estimate,
     supply_pulse = excluded.supply_pulse,
     missing = excluded.missing,
+    month = excluded.month,
+    unregistered = excluded.unregistered,
+    imbalance_lowest = excluded.imbalance_lowest,
+    imbalance_highest = excluded.imbalance_highest,
+    members_estimated = excluded.members_estimated,
+    hour_unregistered = excluded.hour_unregistered,
+    hour_imbalance_lowest = excluded.hour_imbalance_lowest,
+    hour_imbalance_highest = excluded.hour_imbalance_highest,
+    hour_members_estimated = excluded.hour_members_estimated,
+    hour_u = excluded.hour_u,
+    night_hours = excluded.night_hours,
+    night_supply = excluded.night_supply,
+    night_members = excluded.night_members,
+    night_imbalance = excluded.night_imbalance,
+    base_supply = excluded.base_supply,
+    base_members = excluded.base_members,
+    base_imbalance = excluded.base_imbalance,
+    base_tolerance = excluded.base_tolerance,
+    base_verdict = excluded.base_verdict,
+    u_estimate_first = excluded.u_estimate_first,
+    u_estimate_inside = excluded.u_estimate_inside,
+    u_estimate_last = excluded.u_estimate_last,
+    u_clock = excluded.u_clock,
+    clock_s = excluded.clock_s,
+    supply_first = excluded.supply_first,
+    supply_last = excluded.supply_last,
+    unmetered = excluded.unmetered,
+    not_reported = excluded.not_reported,
+    silent = excluded.silent,
+    gap_from_start = excluded.gap_from_start,
+    gap_to_end = excluded.gap_to_end,
+    problems = excluded.problems,
+    is_recomputation = excluded.is_recomputation,
     withdrawn = excluded.withdrawn,
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,
@@ -217,7 +290,13 @@ WHERE t.algorithm_version <= excluded.algorithm_version AND (
     t.step_s, t.supply, t.members, t.imbalance, t.tolerance, t.coverage, t.verdict, t.members_due,
     t.members_reported, t.missing_share_ppm, t.hour_supply, t.hour_members, t.hour_imbalance, t.hour_tolerance,
     t.hour_coverage, t.hour_verdict, t.hour_members_due, t.hour_members_reported, t.hour_missing_share_ppm,
-    t.u_supply_class, t.u_members_class, t.u_pulse, t.u_estimate, t.supply_pulse, t.missing, t.withdrawn
+    t.u_supply_class, t.u_members_class, t.u_pulse, t.u_estimate, t.supply_pulse, t.missing, t.withdrawn,
+    t.month, t.unregistered, t.imbalance_lowest, t.imbalance_highest, t.members_estimated,
+    t.hour_unregistered, t.hour_imbalance_lowest, t.hour_imbalance_highest, t.hour_members_estimated,
+    t.hour_u, t.night_hours, t.night_supply, t.night_members, t.night_imbalance, t.base_supply,
+    t.base_members, t.base_imbalance, t.base_tolerance, t.base_verdict, t.u_estimate_first,
+    t.u_estimate_inside, t.u_estimate_last, t.u_clock, t.supply_first, t.supply_last, t.unmetered,
+    t.not_reported, t.silent, t.gap_from_start, t.gap_to_end, t.problems
 ) IS DISTINCT FROM (
     excluded.step_s, excluded.supply, excluded.members, excluded.imbalance, excluded.tolerance,
     excluded.coverage, excluded.verdict, excluded.members_due, excluded.members_reported,
@@ -225,13 +304,22 @@ WHERE t.algorithm_version <= excluded.algorithm_version AND (
     excluded.hour_tolerance, excluded.hour_coverage, excluded.hour_verdict, excluded.hour_members_due,
     excluded.hour_members_reported, excluded.hour_missing_share_ppm, excluded.u_supply_class,
     excluded.u_members_class, excluded.u_pulse, excluded.u_estimate, excluded.supply_pulse, excluded.missing,
-    excluded.withdrawn
+    excluded.withdrawn,
+    excluded.month, excluded.unregistered, excluded.imbalance_lowest, excluded.imbalance_highest,
+    excluded.members_estimated, excluded.hour_unregistered, excluded.hour_imbalance_lowest,
+    excluded.hour_imbalance_highest, excluded.hour_members_estimated, excluded.hour_u, excluded.night_hours,
+    excluded.night_supply, excluded.night_members, excluded.night_imbalance, excluded.base_supply,
+    excluded.base_members, excluded.base_imbalance, excluded.base_tolerance, excluded.base_verdict,
+    excluded.u_estimate_first, excluded.u_estimate_inside, excluded.u_estimate_last, excluded.u_clock,
+    excluded.supply_first, excluded.supply_last, excluded.unmetered, excluded.not_reported, excluded.silent,
+    excluded.gap_from_start, excluded.gap_to_end, excluded.problems
 )
 RETURNING t.balance_group, t.day_start
 
 -- name: stamp_group_days
 -- Figures that came out the same under other settings are theirs now; nothing is published for it.
-UPDATE imbalance.group_days t SET algorithm_version = i.algorithm_version, settings_hash = i.settings_hash
+UPDATE imbalance.group_days t SET
+    algorithm_version = i.algorithm_version, settings_hash = i.settings_hash, clock_s = i.clock_s
 FROM incoming_group_days i
 WHERE t.balance_group = i.balance_group
     AND t.day_start = i.day_start
@@ -280,7 +368,12 @@ SELECT
         SELECT u.usage_point_id FROM imbalance.usage_points u
         WHERE u.usage_point = ANY (d.missing)
         ORDER BY u.usage_point_id COLLATE "C"
-    ) AS missing_usage_points
+    ) AS missing_usage_points,
+    ARRAY(
+        SELECT u.usage_point_id FROM imbalance.usage_points u
+        WHERE u.usage_point = ANY (d.unmetered)
+        ORDER BY u.usage_point_id COLLATE "C"
+    ) AS unmetered_usage_points
 FROM unnest(%(groups)s::int[], %(day_starts)s::timestamptz[]) AS k (balance_group, day_start)
 JOIN imbalance.group_days d USING (balance_group, day_start)
 JOIN imbalance.groups g USING (balance_group)
