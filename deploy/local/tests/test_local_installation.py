@@ -12,7 +12,7 @@ from aiokafka.admin import NewTopic
 from balance_chassis.dead_letters import BAD_RECORD, DeadLetter, DeadLetters
 from balance_chassis.kafka import Record, client_options, make_producer, record_of, topic_name
 from balance_chassis.metrics import ChassisMetrics
-from balance_local import assets, dead_letters, edits, installation, lag, topics
+from balance_local import assets, dead_letters, edits, installation, lag, topics, weather, weather_file
 from balance_local.installation import Installation, InstallationError
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec, load_ids
@@ -170,6 +170,35 @@ def test_a_decision_withdrawn_and_standing_again_has_three_versions(
         (b"E-1", 2, "WITHDRAWN"),
         (b"E-1", 3, "STANDING"),
     ]
+
+
+def test_weather_of_a_file_rises_where_it_changes(made: Installation, tmp_path: Path) -> None:
+    path = tmp_path / "winter.csv"
+    said: list[str] = []
+
+    def load(*temperatures: str) -> weather.Loaded:
+        rows = [f"2026-01-{10 + n // 2} {6 + n % 2:02}:00,{value}" for n, value in enumerate(temperatures)]
+        path.write_text("\n".join(["time,temperature", *rows]))
+        read = weather_file.read_file(path, None, "Nowhere > At all", "", "Europe/Madrid", said.append)
+        return weather.load(made, read, said.append)
+
+    assert load("1", "2", "", "4") == weather.Loaded(2, 0)
+    assert "Nowhere > At all: 23 hours not known, the first 2026-01-10 07:00 UTC" in said
+    assert any(
+        "lies in Nowhere > At all" in words or "no usage points were described" in words for words in said
+    )
+    assert load("1", "2", "", "4") == weather.Loaded(0, 2)
+    assert load("1", "2", "85", "5") == weather.Loaded(1, 1)
+    assert load("1", "2") == weather.Loaded(0, 1)
+    codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
+    found = [(r.key, codec.decode(r.value)[1]) for r in read(made, catalogue.WEATHER)]
+    assert {key for key, _ in found} == {b'[["Nowhere","At all"],"FILE","winter"]'}
+    assert [(value["version"], value["values"][:3]) for _, value in found] == [
+        (1, [1000, 2000, None]),
+        (1, [None, 4000, None]),
+        (2, [None, 5000, None]),
+    ]
+    assert {len(value["values"]) for _, value in found} == {24}
 
 
 def test_a_module_names_a_concentrator_published_before(made: Installation) -> None:

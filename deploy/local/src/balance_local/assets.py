@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from balance_chassis.kafka import make_producer, topic_name
@@ -84,16 +85,22 @@ def publish(
     return publish_changed(installation, catalogue.ASSETS, _ASSETS, wanted)
 
 
+def _as_it_is(key: str, value: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+    return key.encode(), value
+
+
 def publish_changed(
     installation: Installation,
     topic: str,
     table: str,
     wanted_of: Callable[[psycopg.Connection], Sequence[Entity]],
+    message_of: Callable[[str, dict[str, Any]], tuple[bytes, dict[str, Any]]] = _as_it_is,
 ) -> Published:
     """Publish on a topic those of the entities that differ from what table balance_assets.<table> has.
 
-    `wanted_of` gives them, and may look at what was published. Returns when acknowledged. Raises
-    InstallationError when the topics were not applied.
+    `wanted_of` gives them, and may look at what was published; `message_of` makes key and value of the
+    message from those of an entity. Returns when acknowledged. Raises InstallationError when the topics were
+    not applied.
     """
     settings = installation.settings()
     codec = _codec(installation)
@@ -110,13 +117,18 @@ def publish_changed(
             cursor.executemany(upsert, [(e.key, e.record, _digest(e), _json(e)) for e in wanted])
         due = connection.execute(due_rows).fetchall()
         messages = [
-            (key.encode(), codec.encode(record, {**value, "version": version}))
-            for key, record, version, value in due
+            _message(codec, record, version, *message_of(key, value)) for key, record, version, value in due
         ]
         asyncio.run(_send(settings.kafka, topic, messages))
         connection.execute(acknowledge)
     sent = tuple(key for key, *_ in due)
     return Published(sent, len({e.key for e in wanted} - set(sent)))
+
+
+def _message(
+    codec: Codec, record: str, version: int, key: bytes, value: dict[str, Any]
+) -> tuple[bytes, bytes]:
+    return key, codec.encode(record, {**value, "version": version})
 
 
 async def _send(kafka: KafkaSettings, name: str, messages: Sequence[tuple[bytes, bytes]]) -> None:

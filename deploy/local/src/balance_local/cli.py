@@ -26,6 +26,8 @@ from balance_local import (
     services,
     simulate_commands,
     stack,
+    weather,
+    weather_file,
 )
 from balance_local.daemon import NotStartedError
 from balance_local.installation import MAIN, Installation, InstallationError
@@ -35,6 +37,7 @@ app = typer.Typer(help="BALANCE on this machine.", no_args_is_help=True, pretty_
 topics_app = typer.Typer(help="Topics and schemas.", no_args_is_help=True)
 assets_app = typer.Typer(help="The asset register.", no_args_is_help=True)
 edits_app = typer.Typer(help="Operators' decisions about readings.", no_args_is_help=True)
+weather_app = typer.Typer(help="Outdoor temperatures.", no_args_is_help=True)
 dlq_app = typer.Typer(help="Dead letters.", no_args_is_help=True)
 services_app = typer.Typer(help="The processes of an installation.", no_args_is_help=True)
 stack_app = typer.Typer(help="Broker, registry and database alone.", no_args_is_help=True)
@@ -42,6 +45,7 @@ mqtt_app = typer.Typer(help="Concentrators at the MQTT broker.", no_args_is_help
 app.add_typer(topics_app, name="topics")
 app.add_typer(assets_app, name="assets")
 app.add_typer(edits_app, name="edits")
+app.add_typer(weather_app, name="weather")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(services_app, name="services")
 app.add_typer(stack_app, name="stack")
@@ -58,6 +62,7 @@ _FORESEEN = (
     stack.AddressesError,
     described.FleetError,
     edits.EditsError,
+    weather_file.WeatherFileError,
     dead_letters.GroupError,
     psycopg.OperationalError,
     KafkaError,
@@ -197,6 +202,29 @@ def edits_apply(file: Annotated[Path, typer.Argument(help="YAML: edits.")]) -> N
     with _errors_in_words():
         published = edits.apply(_opened(), file)
         say(f"{len(published.sent)} decisions published, {published.unchanged} unchanged")
+
+
+@weather_app.command("load")
+def weather_load(
+    file: Annotated[Path, typer.Argument(help="CSV: object, time, temperature in °C.")],
+    object_path: Annotated[
+        str | None,
+        typer.Option("--object", help="Where all of it holds: 'Region > Town', '' for everywhere."),
+    ] = None,
+    zone: Annotated[
+        str,
+        typer.Option(help="Clock of times without an offset: a zone, +02:00 or plain; as the metering days."),
+    ] = "",
+    name: Annotated[
+        str | None, typer.Option(help="Tells it from other files of an object; as the file is called.")
+    ] = None,
+) -> None:
+    """Publish outdoor temperatures of a file; only days that changed get a new version."""
+    with _errors_in_words():
+        metering_zone = (installation.described(_State.name) or installation.Description(_State.name)).zone
+        read = weather_file.read_file(file, name, object_path, zone, metering_zone, say)
+        loaded = weather.load(_opened(), read, say)
+        say(f"{loaded.sent:,} days published, {loaded.unchanged:,} unchanged")
 
 
 @dlq_app.command("list")
