@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import eq
 from typing import Any
 
 from balance_oracle import Tables
+
+from balance_chaos.alike import is_alike, unlike
 
 Key = tuple[str, int]
 """(id, day start in ms)."""
@@ -29,7 +32,12 @@ FIGURES = (
     "members_due",
     "members_reported",
     "missing_share_ppm",
+    "unregistered",
+    "imbalance_lowest",
+    "imbalance_highest",
 )
+NIGHT = ("hours", "supply", "members", "imbalance")
+BASE = ("supply", "members", "imbalance", "tolerance", "verdict")
 
 
 @dataclass(frozen=True)
@@ -83,7 +91,7 @@ def differences(wanted: Outcome, found: Outcome, most: int = 5) -> list[str]:
     """The first differences in words; none when the two are equal."""
     words = [*_differences("reading", wanted.readings, found.readings)]
     words += _differences("extremes", wanted.extremes, found.extremes)
-    words += _differences("group-day", wanted.group_days, found.group_days)
+    words += _differences("group-day", wanted.group_days, found.group_days, is_alike)
     words += [f"finding {one} is not there" for one in sorted(wanted.findings - found.findings, key=str)]
     words += [
         f"finding {one} should not be there" for one in sorted(found.findings - wanted.findings, key=str)
@@ -96,22 +104,16 @@ def _is_withdrawn(one: Mapping[str, Any]) -> bool:
     return day["supply"] is None and day["members_due"] == 0 and not one["missing_usage_points"]
 
 
-def _differences(what: str, wanted: Mapping[Key, Any], found: Mapping[Key, Any]) -> Iterable[str]:
+def _differences(
+    what: str,
+    wanted: Mapping[Key, Any],
+    found: Mapping[Key, Any],
+    alike: Callable[[Any, Any], bool] = eq,
+) -> Iterable[str]:
     for key in sorted(wanted.keys() | found.keys()):
         if key not in found:
             yield f"{what} {key} is not there"
         elif key not in wanted:
             yield f"{what} {key} should not be there: {str(found[key])[:200]}"
-        elif wanted[key] != found[key]:
-            yield f"{what} {key}: expected {_unlike(wanted[key], found[key])}"
-
-
-def _unlike(wanted: Any, found: Any) -> str:
-    """Only the parts that differ."""
-    if isinstance(wanted, Mapping) and isinstance(found, Mapping):
-        parts = [f"{k}: {_unlike(wanted[k], found.get(k))}" for k in wanted if wanted[k] != found.get(k)]
-        return "{" + "; ".join(parts) + "}"
-    if isinstance(wanted, list | tuple) and isinstance(found, list | tuple) and len(wanted) == len(found):
-        pairs = enumerate(zip(wanted, found, strict=True))
-        return ", ".join([f"[{i}] {_unlike(w, f)}" for i, (w, f) in pairs if w != f][:3])
-    return f"{wanted!r}, found {found!r}"
+        elif not alike(wanted[key], found[key]):
+            yield f"{what} {key}: expected {unlike(wanted[key], found[key])}"

@@ -25,6 +25,11 @@ _OF_A_GROUP_DAY = (
     "day",
     "hours",
     "missing_usage_points",
+    "members_estimated",
+    "unmetered_usage_points",
+    "night",
+    "base",
+    "problems",
 )
 Versions = dict[Hashable, dict[str, Any]]
 

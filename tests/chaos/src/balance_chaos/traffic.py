@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -18,10 +19,12 @@ PACKET = "balance.v1.ConcentratorPacketReceived"
 USAGE_POINT = "balance.v1.UsagePointDescribed"
 GROUP = "balance.v1.BalanceGroupDescribed"
 MODULE = "balance.v1.ModuleDescribed"
+WEATHER_DAY = "balance.v1.WeatherDayReported"
 CONCENTRATOR = "balance.v1.ConcentratorDescribed"
 READING_EDIT = "balance.v1.ReadingEditDecided"
 
 _NAMED_BY = {
+    "reported_at": (WEATHER_DAY, "weather-day"),
     "packet_id": (PACKET, "packet"),
     "edit_id": (READING_EDIT, "reading-edit"),
     "usage_point_id": (USAGE_POINT, "usage-point"),
@@ -53,6 +56,9 @@ def encoded(message: Mapping[str, Any], codec: Codec, random: Random) -> Outgoin
     if record == PACKET:
         lane = random.choice((catalogue.PACKETS, catalogue.PACKETS, catalogue.PACKETS_BACKLOG))
         return Outgoing(lane, message["concentrator_id"].encode(), value)
+    if record == WEATHER_DAY:
+        source = json.dumps([message["object_path"], message["kind"], message["name"]])
+        return Outgoing(catalogue.WEATHER, source.encode(), value)
     if record == READING_EDIT:
         return Outgoing(catalogue.READING_EDITS, message["edit_id"].encode(), value)
     return Outgoing(catalogue.ASSETS, f"{kind}/{message[field]}".encode(), value)
