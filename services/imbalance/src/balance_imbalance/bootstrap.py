@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from balance_chassis.errors import Fatal
 from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
 from balance_chassis.lanes import BACKLOG, LIVE
-from balance_chassis.lifecycle import Process, Runnable
+from balance_chassis.lifecycle import EXIT_SETTINGS, Process, Runnable
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher
@@ -26,11 +27,13 @@ from balance_imbalance.adapters.postgres_register import PostgresRegister
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.adapters.queries import SCHEMA
+from balance_imbalance.adapters.weather_http import WeatherClient
 from balance_imbalance.domain.messages import Asset, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.entrypoints import kafka
+from balance_imbalance.entrypoints.weather import WeatherPoller
 from balance_imbalance.metrics import ImbalanceMetrics
-from balance_imbalance.settings import ImbalanceSettings
+from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 
 SERVICE = "imbalance"
 _LEAST_CONNECTIONS = 8
@@ -95,7 +98,10 @@ class Assembly:
         ]
 
     def _readings(self, topic: str, group: str, lane: int) -> Sink[ReadingDays]:
-        store = PostgresReadingDayStore(self._pool, self._calendar, lane, self._settings.rules.lookback_days)
+        rules = self._settings.rules
+        store = PostgresReadingDayStore(
+            self._pool, self._calendar, lane, rules.lookback_days, rules.unmetered_days
+        )
 
         def decode(record: Record) -> ReadingDays:
             return kafka.decode_readings(self._codec, self._calendar, record.value)
@@ -134,6 +140,30 @@ class Assembly:
             version=self._process.version,
         )
 
+    def weather(self) -> Sequence[Runnable]:
+        """What a weather service tells, to the topic of weather."""
+        service, kafka_settings = self._settings.weather, self._settings.installation.kafka
+        if service is None:
+            raise Fatal(
+                f"role weather: {WEATHER_SERVICE} is not set: name the file that describes the weather "
+                "service, see docs/how-tos/weather.md",
+                EXIT_SETTINGS,
+            )
+        asked = self._metrics.weather_asked
+        return [
+            WeatherPoller(
+                service,
+                WeatherClient(service),
+                make_producer(kafka_settings),
+                self._codec,
+                self._calendar,
+                kafka=kafka_settings,
+                metrics=self._process.metrics,
+                asked=lambda answered: asked.labels("answered" if answered else "failed").inc(),
+                now=lambda: datetime.now(UTC),
+            )
+        ]
+
     def _marking_weather(self) -> handlers.MarkingWeather:
         rules = self._settings.rules
         marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days)
@@ -163,6 +193,7 @@ ROLES: dict[str, Callable[[Assembly], Sequence[Runnable]]] = {
     "live": Assembly.live,
     "backlog": Assembly.backlog,
     "worker": Assembly.worker,
+    "weather": Assembly.weather,
 }
 
 
