@@ -15,6 +15,7 @@ from typing import Protocol
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
+from balance_imbalance.domain.forecast_subjects import Forecast, Subject
 from balance_imbalance.domain.messages import Assets, ReadingDay
 from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.weather import ObjectPath, Weather
@@ -163,7 +164,90 @@ class GroupDayStore(Protocol):
         ...
 
     def mark_other_settings(self, since: datetime | None) -> int:
-        """Mark for recomputation the group-days that start then or later (None: all) and were computed with
-        other settings or an older algorithm; gives how many.
+        """Write down the settings that longer spans are judged by, and mark for recomputation the group-days
+        that start then or later (None: all) and were computed with other settings or an older algorithm;
+        gives how many these are.
+        """
+        ...
+
+
+class InadequacyStore(Protocol):
+    """Inadequacy days (§7): which are due, and their computation."""
+
+    def follow_register(self) -> int:
+        """Mark the days that differ by a change of the register; gives how many homes changed."""
+        ...
+
+    def fall_due(self, last: datetime) -> int:
+        """Mark the days up to ``last`` that were not due before; gives how many markers these were."""
+        ...
+
+    def compute(self, limit: int) -> tuple[int, int]:
+        """Compute what is marked, at most so many markers, one transaction; gives how many these were, and
+        how many rows changed.
+        """
+        ...
+
+
+class ForecastWork(Protocol):
+    """One transaction of the worker on forecasts of usage points, or of groups. Spans of days include both
+    ends.
+    """
+
+    def subjects(self, numbers: Sequence[int]) -> Sequence[Subject]:
+        """Those of them that the register describes and that can have forecasts."""
+        ...
+
+    def whole_days(
+        self, numbers: Sequence[int], first: datetime, last: datetime
+    ) -> Sequence[tuple[int, int, int]]:
+        """(subject, start in seconds, sum) of whole days (docs/domain.md §6.1)."""
+        ...
+
+    def part_days(
+        self, numbers: Sequence[int], first: datetime, last: datetime
+    ) -> Sequence[tuple[int, int, Sequence[int], Sequence[int]]]:
+        """(usage point, start in seconds, values, qualities) of reading days that are not whole."""
+        ...
+
+    def complete_days(self, spans: Spans) -> CompleteDays:
+        """By usage point, its whole days by hour from the first instant up to the second."""
+        ...
+
+    def told_paths(self) -> frozenset[ObjectPath]:
+        """The objects of which anybody ever told weather."""
+        ...
+
+    def weather(self, object_paths: Iterable[ObjectPath], day_starts: Iterable[datetime]) -> Weather:
+        """The weather at these objects on these days."""
+        ...
+
+    def write(self, forecasts: Sequence[Forecast]) -> int:
+        """Keep what changed with a version of one more, name it to the publisher, and give how many these
+        are. One as of an earlier day than is held is left out.
+        """
+        ...
+
+
+class ForecastStore(Protocol):
+    """Forecasts of one kind of subject (§6): which are due, and their transactions."""
+
+    def fall_due(self, last: datetime) -> int:
+        """Let the days up to ``last`` fall due; gives how many forecasts were marked."""
+        ...
+
+    def follow_register(self) -> int:
+        """Mark the forecasts of subjects that the register changed; gives how many subjects these are."""
+        ...
+
+    def mark_other_settings(self) -> int:
+        """Mark the forecasts computed with other settings or an older algorithm; gives how many."""
+        ...
+
+    def work(
+        self, limit: int, quiet_s: float = 5.0
+    ) -> AbstractContextManager[tuple[ForecastWork, Sequence[tuple[int, datetime]]]]:
+        """Begin a transaction on at most so many (subject, day) that were marked ``quiet_s`` ago; none when
+        none is due.
         """
         ...
