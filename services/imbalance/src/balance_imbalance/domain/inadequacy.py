@@ -5,15 +5,18 @@ Quantities are base units of a metering day, temperatures thousandths of a degre
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from datetime import datetime
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
+from balance_kernel.calendar import Calendar
 from numpy.typing import NDArray
 
-from balance_imbalance.domain.weather import HEATING_BASE, ObjectPath
+from balance_imbalance.domain.weather import HEATING_BASE
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -21,13 +24,14 @@ Flags = NDArray[np.bool_]
 WholeNumbers = NDArray[Any]
 """An object array of Python's integers: sums of squares have no bounds."""
 
+ALGORITHM_VERSION = 1
+"""Raised with every change of the computation that can change a row."""
 NOTHING = np.iinfo(np.int64).min
 """Stands in integer arrays for what is not known."""
 MOST_CONSUMED = 10**9
 """What a home uses on a day at most: 1,000 m³, 1 GWh."""
 COLDEST_ROOM, WARMEST_ROOM = -10_000, 45_000
 """What lies outside is no room: 85 °C is a thermometer that was just switched on."""
-_BUILDING_AT = 4
 _VALID, _ESTIMATED, _EDITED = 1, 2, 3
 
 
@@ -57,6 +61,21 @@ class InadequacyRules:
     lookback_days: int = 365
     least_days: int = 14
     least_homes: int = 5
+
+    @property
+    def settings_hash(self) -> str:
+        """16 hexadecimal digits; equal for equal settings."""
+        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
+
+    def past_of(self, calendar: Calendar, day: datetime) -> tuple[datetime, datetime]:
+        """The days that a day learns from, half-open."""
+        end = calendar.shift(day, -self.recent_days)
+        return calendar.shift(end, -self.lookback_days), end
+
+    def learners_of(self, calendar: Calendar, day: datetime) -> tuple[datetime, datetime]:
+        """The days that learn from a day, half-open."""
+        first = calendar.shift(day, self.recent_days + 1)
+        return first, calendar.shift(first, self.lookback_days)
 
 
 @dataclass(frozen=True)
@@ -95,11 +114,6 @@ class Found:
         known = (self.indoor != NOTHING) & (self.outdoor != NOTHING)
         indoor, outdoor = np.where(known, self.indoor, 0), np.where(known, self.outdoor, 0)
         return np.maximum(0, np.where(known, indoor - outdoor - rules.free_heat, 0))
-
-
-def building_of(path: ObjectPath) -> ObjectPath:
-    """The object whose homes are like this one: its building, empty when the path tells none."""
-    return path[:_BUILDING_AT] if len(path) > _BUILDING_AT else path[:-1]
 
 
 def consumption(values: Ints, qualities: Ints) -> Ints:
@@ -200,6 +214,26 @@ def neighbours(
         if len(group):
             _of_building(group, found, degrees, rules, result)
     return result
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Of each home what was to be expected on a day, and its like homes (`NOTHING` where unknown)."""
+
+    own: Ints
+    peers: Ints
+    like_homes: Ints
+    neighbours: Ints
+
+
+def expectations(buildings: Ints, found: Found, past: Past, rules: InadequacyRules) -> Expected:
+    """By the own past and by like homes; ``past`` is that of the homes whose day counts, in their order."""
+    counts = found.states(rules) == State.COUNTS
+    degrees = found.degrees(rules)
+    like = neighbours(buildings, found, degrees, counts, rules)
+    own = np.full(len(buildings), NOTHING)
+    own[counts] = past.expected(degrees[counts], rules)
+    return Expected(own, like.expected, like.count, like.indoor)
 
 
 def _of_building(
