@@ -1,19 +1,18 @@
-"""Records of the contract to what the domain knows, and back (schemas: instants are raw milliseconds)."""
+"""Records of the contract to what the domain knows (schemas: instants are raw milliseconds)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.errors import BadRecord
 from balance_kernel.calendar import HOUR_S, Calendar
-from balance_kernel.quantity import Quality, Resource
+from balance_kernel.quantity import Quality
 
 from balance_imbalance.domain.messages import ReadingDay, ReadingDays
 
 READING_DAYS = "balance.v1.ReadingDaysComputed"
-GROUP_DAY = "balance.v1.GroupDayComputed"
 
 MOST_VALUE = 10**13
 """Greatest size of an hour's value and of a pulse weight that is believed, in base units; no reading that
@@ -33,56 +32,6 @@ def from_wire_reading_days(value: Mapping[str, Any], calendar: Calendar) -> Read
     """A batch of reading days. Raises BadRecord for days that cannot be of this installation."""
     clock_at = instant(value["clock_at"], "clock_at")
     return ReadingDays(clock_at, [_reading_day(day, calendar) for day in value["days"]])
-
-
-def to_wire_group_day(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A GroupDayComputed of a row of the query `current_group_days`."""
-    resource = list(Resource)[row["resource"]]
-    names = ("supply", "members", "imbalance", "tolerance", "coverage", "verdict")
-    counts = ("members_due", "members_reported", "missing_share_ppm")
-    hours = zip(*(row[f"hour_{name}"] for name in (*names, *counts)), strict=True)
-    return {
-        "group_id": row["group_id"],
-        "resource": resource.value,
-        "unit": resource.unit.value,
-        "day_start_at": _milliseconds(row["day_start"]),
-        "step_s": row["step_s"],
-        "version": row["version"],
-        "algorithm_version": row["algorithm_version"],
-        "settings_hash": row["settings_hash"],
-        "computed_at": _milliseconds(row["computed_at"]),
-        "day": _span([row[name] for name in (*names, *counts)]),
-        "hours": [_span(hour) for hour in hours],
-        "missing_usage_points": row["missing_usage_points"],
-        "previous": row["previous"] and _previous(row["previous"]),
-    }
-
-
-_COVERAGES = ("UNSPECIFIED", "COMPLETE", "ESTIMATED", "UNRELIABLE", "NOT_COMPUTABLE")
-_VERDICTS = ("UNSPECIFIED", "WITHIN_TOLERANCE", "LOSS", "SURPLUS", "UNDECIDED")
-
-
-def _span(figures: Sequence[int | None]) -> dict[str, Any]:
-    supply, members, imbalance, tolerance, coverage, verdict, due, reported, share = figures
-    return {
-        "supply": supply,
-        "members": members,
-        "imbalance": imbalance,
-        "tolerance": tolerance,
-        "coverage": _COVERAGES[coverage or 0],
-        "verdict": _VERDICTS[verdict or 0],
-        "members_due": due,
-        "members_reported": reported,
-        "missing_share_ppm": share,
-    }
-
-
-def _previous(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **figures,
-        "coverage": _COVERAGES[figures["coverage"]],
-        "verdict": _VERDICTS[figures["verdict"]],
-    }
 
 
 def _reading_day(day: Mapping[str, Any], calendar: Calendar) -> ReadingDay:
@@ -128,7 +77,3 @@ def check_id(text: str, where: str) -> str:
     if not 0 < len(text) <= _MOST_ID_LENGTH or "\x00" in text:
         raise BadRecord(f"{where}: expected an id of 1 to {_MOST_ID_LENGTH} characters, found {text[:80]!r}")
     return text
-
-
-def _milliseconds(instant: datetime) -> int:
-    return round(instant.timestamp() * 1000)
