@@ -170,7 +170,8 @@ class House:
             conn.execute(
                 "TRUNCATE imbalance.reading_days, imbalance.group_days, imbalance.memberships, "
                 "imbalance.meters, imbalance.groups, imbalance.usage_points, imbalance.markers, "
-                "imbalance.outbox, imbalance.modules, imbalance.concentrators, imbalance.forecast_markers, imbalance.group_forecast_markers "
+                "imbalance.outbox, imbalance.modules, imbalance.concentrators, "
+                "imbalance.forecast_markers, imbalance.group_forecast_markers "
                 "RESTART IDENTITY CASCADE"
             )
             conn.execute("UPDATE imbalance.nightly SET done_to = '-infinity'")

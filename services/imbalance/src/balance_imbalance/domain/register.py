@@ -13,8 +13,10 @@ from enum import IntEnum
 from balance_kernel.quantity import Resource, Role
 
 FOREVER = 2**62
-LATEST_UNMETERED_DAYS = 45
-"""For so many days after it a usage point's silence, or its membership's begin, may still count (§4.7)."""
+LATEST_UNMETERED_DAYS = 61
+"""For so many days after its begin a membership may decide whether a usage point is unmetered: the longest
+silence that can be set, and the longest allowance (§4.1).
+"""
 MOST_COEFFICIENT_PPM = 10**9
 """Greatest size of a coefficient, in millionths."""
 
