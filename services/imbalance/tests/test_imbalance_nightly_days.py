@@ -32,10 +32,11 @@ def test_a_forecast_is_as_of_the_last_day_due_and_a_month_that_ended_as_of_its_l
     assert names(forecast_days.fallen(CALENDAR, day("2026-04-03"), day("2026-04-03"))) == []
 
 
-def test_a_late_day_touches_its_month_and_those_as_of_a_day_in_its_window() -> None:
+def test_a_late_day_touches_its_month_and_those_as_of_a_day_up_to_two_months_later() -> None:
     assert names(forecast_days.touched(CALENDAR, day("2026-01-05"), day("2026-06-20"))) == [
         "2026-01-31",
         "2026-02-28",
+        "2026-03-31",
     ]
     assert names(forecast_days.touched(CALENDAR, day("2026-03-05"), day("2026-04-09"))) == [
         "2026-03-31",
@@ -58,4 +59,14 @@ def test_a_result_of_each_day_is_touched_by_the_days_it_looks_back_to() -> None:
     assert names(days_after(2)(CALENDAR, day("2026-03-28"), day("2026-03-29"))) == [
         "2026-03-28",
         "2026-03-29",
+    ]
+
+
+def test_weather_touches_the_months_of_later_years_too() -> None:
+    touched = forecast_days.touched_by_weather(
+        CALENDAR, day("2024-02-29"), day("2024-02-29"), day("2026-06-20")
+    )
+    assert names(sorted(touched)) == [
+        *("2024-02-29", "2024-03-31", "2024-04-30"),
+        *("2025-02-28", "2025-03-31", "2026-02-28", "2026-03-31"),
     ]
