@@ -1,221 +1,305 @@
-"""The figures equal those of the batch oracle, which is written from docs/domain.md alone."""
+"""Group-days equal those of the batch oracle, which is written from docs/domain.md alone: the rules and what
+gathers for them, on stored things held in memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from random import Random
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
-from balance_imbalance.domain.assembly import GroupHistory, ReadingTable, day_input
+from balance_chaos.alike import is_alike, unlike
+from balance_imbalance.adapters import wire_assets, wire_weather
+from balance_imbalance.computation import Computation
+from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.days import last_ended, silent_days
+from balance_imbalance.domain.equipment import (
+    Equipment,
+    FittedThermometer,
+    allowances_of_point,
+    thermometers_of_point,
+)
 from balance_imbalance.domain.figures import GroupDay, Hours, Span
-from balance_imbalance.domain.group_day import compute
-from balance_imbalance.domain.register import FOREVER, Membership, Meter
+from balance_imbalance.domain.register import DescribedPoint, GroupProblem
+from balance_imbalance.domain.resolving import Entry, Resolving
 from balance_imbalance.domain.rules import Coverage, Rules, Verdict
+from balance_imbalance.domain.weather import ObjectPath, Weather, WeatherDay, WeatherKind
+from balance_imbalance.domain.weather_reports import newest_reports
+from balance_imbalance.ports import Due, Result, Spans
 from balance_kernel.calendar import Calendar
-from balance_kernel.quantity import Quality, Role
-from balance_oracle import fittings, groups, imbalance
-from balance_oracle.days import MeteringDays
-from balance_oracle.settings import Settings
-from hypothesis import given, settings
+from balance_kernel.plans import allowances_of, packet_spans, session_spans
+from balance_kernel.quantity import Quality, Resource
+from balance_oracle.balance_worlds import BalanceWorld, make_balance_world
+from balance_oracle.fleets import latest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-ZONE = "Europe/Chisinau"
-CALENDAR, DAYS = Calendar(ZONE, 0), MeteringDays(ZONE, 0)
-CLOCK_CHANGES = [datetime(2026, 3, 28, 22, tzinfo=UTC), datetime(2026, 10, 24, 21, tzinfo=UTC)]
-"""Starts of the days of 23 and of 25 hours."""
+EXAMPLES = int(os.environ.get("BALANCE_ORACLE_EXAMPLES", "40"))
+CODES = {quality.value: quality.code for quality in Quality}
+WHOLE = {CODES["VALID"], CODES["EDITED"]}
+WITH_VALUE = WHOLE | {CODES["ESTIMATED"]}
+HOUR_FIGURES = (
+    "supply",
+    "members",
+    "imbalance",
+    "tolerance",
+    "members_due",
+    "members_reported",
+    "missing_share_ppm",
+    "unregistered",
+)
+ONLY_COMPUTABLE = ("supply", "imbalance", "tolerance", "imbalance_lowest", "imbalance_highest")
 
-Hour = tuple[int | None, str]
-Given = Mapping[tuple[str, int], Sequence[Hour]]
-Figures = dict[str, object]
-
-
-@st.composite
-def reading_days(draw: st.DrawFn, day: int, points: Sequence[str]) -> Given:
-    """The day itself, runs of qualities in it, and some days before."""
-    found: dict[tuple[str, int], list[Hour]] = {}
-    for point in points:
-        largest = draw(st.sampled_from([0, 10, 100_000]))
-        for back in draw(st.sets(st.sampled_from([0, 0, 1, 2, 7, 27, 28, 29, 30]))):
-            start = DAYS.shifted(day, -back)
-            hours: list[Hour] = []
-            while len(hours) < len(DAYS.hours(start)):
-                quality = draw(
-                    st.sampled_from(
-                        ["VALID"] * (9 if back else 4) + ["EDITED", "ESTIMATED", "SUSPECT", "MISSING"]
-                    )
-                )
-                values = st.integers(0, largest) if quality in ("VALID", "EDITED", "ESTIMATED") else st.none()
-                run = draw(st.integers(1, 25))
-                hours.extend((draw(values), quality) for _ in range(run))
-            found[point, start] = hours[: len(DAYS.hours(start))]
-    return found
+# A seed says all; smaller seeds make no smaller worlds, so there is nothing to shrink.
+often = settings(max_examples=EXAMPLES, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 
 
-@st.composite
-def instants(draw: st.DrawFn, day: int) -> int:
-    """Around the day, on the hour and off it."""
-    return day + draw(st.integers(-30, 30)) * 3600 + draw(st.sampled_from([-1, 0, 0, 1]))
-
-
-@st.composite
-def spans(draw: st.DrawFn, day: int) -> tuple[int, int]:
-    """All the time, or a part of it."""
-    if draw(st.booleans()):
-        return 0, FOREVER
-    start, end = sorted((draw(instants(day)), draw(instants(day))))
-    return start, end
-
-
-@st.composite
-def worlds(draw: st.DrawFn) -> tuple[int, list[Membership], dict[int, list[Meter]], Given]:
-    """A day, memberships, meters and readings; usage point n is called Pn."""
-    changing = int(draw(st.sampled_from(CLOCK_CHANGES)).timestamp())
-    day = DAYS.shifted(changing, draw(st.sampled_from([-5, 0, 1, 5])))
-    count = draw(st.integers(1, 6))
-    memberships = []
-    for point in range(count):
-        for _ in range(draw(st.sampled_from([1, 1, 1, 2]))):
-            role = (
-                Role.SUPPLY if point == 0 else draw(st.sampled_from([Role.MEMBER, Role.MEMBER, Role.SUPPLY]))
-            )
-            coefficient = draw(st.sampled_from([1_000_000, 1_000_000, -1_000_000, 333_333, 1_250_000]))
-            memberships.append(Membership(point, role, coefficient, *draw(spans(day))))
-    meters = {
-        point: [
-            Meter(
-                start, end, draw(st.sampled_from([0, 10_000, 15_000])), draw(st.sampled_from([1, 10, 1000]))
-            )
-            for start, end in draw(
-                st.sampled_from([[], [(0, FOREVER)], [(0, day + 7200), (day + 7201, FOREVER)]])
-            )
-        ]
-        for point in range(count)
+@often
+@given(st.integers(0, 2**32))
+def test_group_days_of_a_world(seed: int) -> None:
+    world = make_balance_world(Random(seed))
+    ours, theirs = InMemory(world).figures(), world.figures()
+    assert ours.keys() == theirs.keys()
+    unlike_days = {
+        key: unlike(theirs[key], ours[key]) for key in theirs if not is_alike(theirs[key], ours[key])
     }
-    return day, memberships, meters, draw(reading_days(day, [f"P{point}" for point in range(count)]))
-
-
-@settings(max_examples=200, deadline=None)
-@given(world=worlds(), factor=st.sampled_from([1, 2]), rho=st.sampled_from([0, 1]))
-def test_figures_of_a_group_day(
-    world: tuple[int, list[Membership], dict[int, list[Meter]], Given], factor: int, rho: int
-) -> None:
-    day, memberships, meters, readings = world
-    rules = Rules(in_service_factor=float(factor), batch_correlation=float(rho))
-    ours = figures_of(computed(day, memberships, meters, readings, rules))
-    theirs = imbalance.GroupDay(
-        oracle_group(memberships),
-        day,
-        {f"P{point}": oracle_point(point, of_point) for point, of_point in meters.items()},
-        readings,
-        DAYS,
-        Settings(
-            in_service_factor=Settings().in_service_factor * factor,
-            batch_correlation=Settings().in_service_factor * rho,
-        ),
-    ).figures()
-    assert ours["day"] == theirs["day"]
-    assert ours["hours"] == theirs["hours"]
-    assert ours["missing_usage_points"] == theirs["missing_usage_points"]
-
-
-@settings(max_examples=100, deadline=None)
-@given(world=worlds(), clock=st.integers(-100, 100))
-def test_days_of_a_group(
-    world: tuple[int, list[Membership], dict[int, list[Meter]], Given], clock: int
-) -> None:
-    day, memberships, _, readings = world
-    now = day + clock * 3600
-    heard: dict[str, set[int]] = {}
-    for point, start in readings:
-        heard.setdefault(point, set()).add(start)
-    theirs = groups.group_days(oracle_group(memberships), heard, DAYS, now - Settings().grace)
-    by_reading = {
-        start
-        for membership in memberships
-        for start in heard.get(f"P{membership.usage_point}", ())
-        if any(membership.valid_from <= hour < membership.valid_to for hour in DAYS.hours(start))
-    }
-    first = datetime.fromtimestamp(min(by_reading), UTC) if by_reading else None
-    last = last_ended(CALENDAR, datetime.fromtimestamp(now, UTC), Rules().grace_s)
-    silent = {int(each.timestamp()) for each in silent_days(CALENDAR, memberships, first, last)}
-    assert sorted(silent | by_reading) == theirs
+    assert unlike_days == {}
 
 
 @pytest.mark.parametrize(("hours", "last"), [(-1, "2026-03-08"), (0, "2026-03-09"), (23, "2026-03-09")])
 def test_the_last_day_that_ended_36_hours_before_the_clock(hours: int, last: str) -> None:
     """The 9th ends on the 9th at 22:00 UTC; 36 hours later it is the 11th, 10:00."""
+    calendar = Calendar("Europe/Chisinau", 0)
     clock = datetime.fromtimestamp(datetime(2026, 3, 11, 10, tzinfo=UTC).timestamp() + 3600 * hours, UTC)
-    assert CALENDAR.date_of(last_ended(CALENDAR, clock, Rules().grace_s)).isoformat() == last
+    assert calendar.date_of(last_ended(calendar, clock, Rules().grace_s)).isoformat() == last
 
 
-def computed(
-    day: int,
-    memberships: Sequence[Membership],
-    meters: Mapping[int, Sequence[Meter]],
-    readings: Given,
-    rules: Rules,
-) -> GroupDay:
-    codes = {quality.value: quality.code for quality in Quality}
-    rows = [
-        (int(point[1:]), start, [value or 0 for value, _ in hours], [codes[quality] for _, quality in hours])
-        for (point, start), hours in readings.items()
-    ]
-    table = ReadingTable.of([(p, datetime.fromtimestamp(s, UTC), values, q) for p, s, values, q in rows])
-    whole = {codes["VALID"], codes["EDITED"]}
-    complete: dict[int, list[tuple[int, npt.NDArray[np.int64]]]] = {}
-    for point, start, values, qualities in sorted(rows, key=lambda row: -row[1]):
-        if set(qualities) <= whole:
-            complete.setdefault(point, []).append((start, np.array(values)))
-    history, hours = GroupHistory.of(memberships, meters), len(DAYS.hours(day))
-    sides = (history.supply.side(table, day, hours), history.members.side(table, day, hours))
-    return compute(day_input(*sides, complete, day, DAYS.shifted(day, -28), hours), rules)
+class InMemory:
+    """Implements `ports.GroupDayWork` on what a world comes to in the end."""
+
+    def __init__(self, world: BalanceWorld) -> None:
+        self.calendar = Calendar(world.place.zone, world.place.day_start_hour)
+        self.rules = Rules()
+        points = [
+            wire_assets.from_wire_usage_point(one) for one in latest(world.usage_points, "usage_point_id")
+        ]
+        self.names = [point.usage_point_id for point in points]
+        self._numbers = {name: number for number, name in enumerate(self.names)}
+        self._points = dict(enumerate(points))
+        self.groups = [wire_assets.from_wire_group(one) for one in latest(world.groups, "group_id")]
+        self._read(world)
+        self._weather = [wire_weather.from_wire_weather_day(one, self.calendar) for one in world.weather]
+        sessions = {
+            one.concentrator_id: session_spans(one.settings)
+            for one in map(wire_assets.from_wire_concentrator, latest(world.concentrators, "concentrator_id"))
+        }
+        self._allowances = {
+            one.module_id: allowances_of(packet_spans(one.settings, sessions))
+            for one in map(wire_assets.from_wire_module, latest(world.modules, "module_id"))
+        }
+        self._clock = datetime.fromtimestamp(world.clock / 1000, UTC)
+
+    def _read(self, world: BalanceWorld) -> None:
+        self._rows: dict[tuple[int, int], tuple[list[int], list[int]]] = {}
+        for one in sorted(world.readings, key=lambda one: int(one["version"])):
+            codes = [CODES[quality] for quality in one["qualities"] or ["VALID"] * len(one["values"])]
+            shown = [
+                value if code in WITH_VALUE else 0 for value, code in zip(one["values"], codes, strict=True)
+            ]
+            self._rows[self._numbers[one["usage_point_id"]], one["day_start_at"] // 1000] = shown, codes
+
+    def figures(self) -> dict[tuple[str, int], dict[str, Any]]:
+        """By group and day start in milliseconds, in the shape of the contract."""
+        last = last_ended(self.calendar, self._clock, self.rules.grace_s)
+        histories = self.histories()
+        days = {datetime.fromtimestamp(start, UTC) for _, start in self._rows}
+        for number in histories:
+            first = self.first_days()[number]
+            days.update(silent_days(self.calendar, self._memberships(number), first, last))
+        due = [Due(number, day, 0) for number in histories for day in sorted(days)]
+        computation = Computation(self, self.rules, self.calendar, last)
+        return {
+            (
+                self.groups[result.due.group].group_id,
+                int(result.due.day_start.timestamp()) * 1000,
+            ): self._told(result, result.figures)
+            for result in computation.results(due)
+            if result.figures is not None
+        }
+
+    def _memberships(self, number: int) -> Sequence[Any]:
+        history = self.histories()[number]
+        return [*history.supply.memberships, *history.members.memberships]
+
+    def histories(self) -> Mapping[int, GroupHistory]:
+        """See the port; groups are numbered in their order."""
+        described = {
+            group.group_id: [
+                Entry(
+                    None if one.group_id else self._numbers[one.usage_point_id],
+                    one.group_id,
+                    one.role,
+                    one.coefficient_ppm,
+                    one.valid_from,
+                    one.valid_to,
+                )
+                for one in group.memberships
+            ]
+            for group in self.groups
+        }
+        resolving = Resolving(described)
+        meters = {number: point.meters for number, point in self._points.items()}
+        found = {}
+        for number, group in enumerate(self.groups):
+            resolved = resolving.resolve(group.group_id)
+            found[number] = GroupHistory.of(resolved.memberships, meters, group.resource, resolved.problems)
+        return found
+
+    def described(self, usage_points: Iterable[int]) -> Mapping[int, DescribedPoint]:
+        """See the port."""
+        chosen = {number: self._points[number] for number in usage_points}
+        return {
+            number: DescribedPoint(one.usage_point_id, one.resource, one.object_path, one.is_outdoor)
+            for number, one in chosen.items()
+        }
+
+    def equipment(self, usage_points: Iterable[int]) -> Equipment:
+        """See the port."""
+        fitted: dict[str, list[FittedThermometer]] = defaultdict(list)
+        for number, point in self._points.items():
+            for channel in point.channels if point.resource is Resource.TEMPERATURE else ():
+                span = channel.fitted_at, channel.removed_at
+                fitted[channel.module_id].append(FittedThermometer(point.usage_point_id, number, *span))
+        channels = {number: self._points[number].channels for number in usage_points}
+        return Equipment(
+            {number: allowances_of_point(some, self._allowances) for number, some in channels.items()},
+            {number: thermometers_of_point(some, fitted) for number, some in channels.items()},
+        )
+
+    def first_days(self) -> Mapping[int, datetime | None]:
+        """See the port: as the readings have it."""
+        found: dict[int, datetime | None] = {}
+        for number in range(len(self.groups)):
+            heard = [
+                start
+                for (point, start), (_, codes) in self._rows.items()
+                if set(codes) != {CODES["MISSING"]}
+                and any(
+                    one.usage_point == point
+                    and any(
+                        one.valid_from <= start + 3600 * hour < one.valid_to for hour in range(len(codes))
+                    )
+                    for one in self._memberships(number)
+                )
+            ]
+            found[number] = datetime.fromtimestamp(min(heard), UTC) if heard else None
+        return found
+
+    def readings(self, due: Sequence[Due]) -> ReadingTable:  # noqa: ARG002
+        """See the port."""
+        return ReadingTable.of(
+            [
+                (point, datetime.fromtimestamp(start, UTC), values, codes)
+                for (point, start), (values, codes) in self._rows.items()
+            ]
+        )
+
+    def complete_days(self, spans: Spans) -> CompleteDays:
+        """See the port."""
+        found: dict[int, list[tuple[int, Any]]] = defaultdict(list)
+        for (point, start), (values, codes) in sorted(self._rows.items(), key=lambda item: -item[0][1]):
+            if point in spans and _within(start, spans[point]) and set(codes) <= WHOLE:
+                found[point].append((start, np.array(values)))
+        return found
+
+    def valued_days(self, spans: Spans) -> Mapping[int, Sequence[datetime]]:
+        """See the port."""
+        found: dict[int, list[datetime]] = defaultdict(list)
+        for (point, start), (_, codes) in self._rows.items():
+            if point in spans and _within(start, spans[point]) and set(codes) & WITH_VALUE:
+                found[point].append(datetime.fromtimestamp(start, UTC))
+        return found
+
+    def weather(self, object_paths: Iterable[ObjectPath], day_starts: Iterable[datetime]) -> Weather:  # noqa: ARG002
+        """See the port: of all objects on all days."""
+        loggers = [
+            WeatherDay(
+                self._points[point].object_path,
+                WeatherKind.LOGGER,
+                self.names[point],
+                start,
+                [value if code in WHOLE else None for value, code in zip(values, codes, strict=True)],
+            )
+            for (point, start), (values, codes) in self._rows.items()
+            if self._points[point].is_outdoor and self._points[point].resource is Resource.TEMPERATURE
+        ]
+        told = [report.day for report in newest_reports(self._weather)]
+        return Weather.of([*loggers, *told], self.rules.heating_base)
+
+    def settle_first_days(self, groups: Sequence[int]) -> Mapping[int, datetime | None]:
+        """See the port; they are what they are."""
+        known = self.first_days()
+        return {group: known[group] for group in groups}
+
+    def remember_first_days(self, first_days: Mapping[int, datetime]) -> None:
+        """See the port."""
+        assert first_days == {}
+
+    def write(self, results: Sequence[Result]) -> int:
+        """See the port; nothing is kept."""
+        return len(results)
+
+    def _told(self, result: Result, found: GroupDay) -> dict[str, Any]:
+        group = self.groups[result.due.group]
+        names = sorted(self.names[point] for point in found.absent.missing)
+        unmetered = sorted(self.names[point] for point in found.absent.unmetered)
+        return {
+            "group_id": group.group_id,
+            "resource": group.resource.value,
+            "unit": group.resource.unit.value,
+            "day_start_at": int(result.due.day_start.timestamp()) * 1000,
+            "step_s": 3600,
+            "day": _of_day(found.day),
+            "hours": [_of_hour(found.hours, hour) for hour in range(result.hours)],
+            "missing_usage_points": names,
+            "members_estimated": found.members_estimated,
+            "unmetered_usage_points": unmetered,
+            "night": _fields(found.night, ("hours", "supply", "members", "imbalance")),
+            "base": _fields(found.base, ("supply", "members", "imbalance", "tolerance", "verdict")),
+            "problems": [GroupProblem(problem).name for problem in found.problems],
+        }
 
 
-def figures_of(result: GroupDay) -> Figures:
-    return {
-        "day": span(result.day),
-        "hours": [span(hour(result.hours, index)) for index in range(len(result.hours.supply))],
-        "missing_usage_points": sorted(f"P{point}" for point in result.missing),
-    }
+def _within(start: int, span: tuple[datetime, datetime]) -> bool:
+    return span[0].timestamp() <= start < span[1].timestamp()
 
 
-def hour(hours: Hours, index: int) -> Span:
-    there = bool(hours.computable[index])
-    return Span(
-        supply=int(hours.supply[index]) if there else None,
-        members=int(hours.members[index]),
-        imbalance=int(hours.imbalance[index]) if there else None,
-        tolerance=int(hours.tolerance[index]) if there else None,
-        coverage=int(hours.coverage[index]),
-        verdict=int(hours.verdict[index]),
-        members_due=int(hours.members_due[index]),
-        members_reported=int(hours.members_reported[index]),
-        missing_share_ppm=int(hours.missing_share_ppm[index]),
-    )
+def _of_day(found: Span) -> dict[str, Any]:
+    figures = {name: getattr(found, name) for name in Span.__slots__}
+    return figures | {"coverage": Coverage(found.coverage).name, "verdict": Verdict(found.verdict).name}
 
 
-def span(given: Span) -> Figures:
-    figures: Figures = {name: getattr(given, name) for name in Span.__slots__}
-    return figures | {"coverage": Coverage(given.coverage).name, "verdict": Verdict(given.verdict).name}
+def _of_hour(found: Hours, hour: int) -> dict[str, Any]:
+    span: dict[str, Any] = {name: int(getattr(found, name)[hour]) for name in HOUR_FIGURES}
+    for name in ("imbalance_lowest", "imbalance_highest"):
+        bounds = getattr(found, name)
+        span[name] = span["imbalance"] if bounds is None else int(bounds[hour])
+    if not found.computable[hour]:
+        span |= dict.fromkeys(ONLY_COMPUTABLE)
+    span["coverage"] = Coverage(int(found.coverage[hour])).name
+    span["verdict"] = Verdict(int(found.verdict[hour])).name
+    return span
 
 
-def oracle_group(memberships: Sequence[Membership]) -> groups.Group:
-    return groups.Group(
-        "G",
-        "GAS",
-        tuple(
-            groups.Membership(f"P{m.usage_point}", m.role.value, m.coefficient_ppm, m.valid_from, m.valid_to)
-            for m in memberships
-        ),
-    )
-
-
-def oracle_point(point: int, meters: Sequence[Meter]) -> fittings.UsagePoint:
-    fitted = tuple(
-        fittings.Meter(m.fitted_at, m.removed_at, m.class_ppm, m.pulse_weight, 9, 10**9, None, None)
-        for m in meters
-    )
-    return fittings.UsagePoint(f"P{point}", "GAS", fitted, ())
+def _fields(found: Any, names: Sequence[str]) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    fields = {name: getattr(found, name) for name in names}
+    if "verdict" in fields:
+        fields["verdict"] = Verdict(fields["verdict"]).name
+    return fields
