@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import threading
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ import faust
 import pytest
 from balance_chassis.agents import Agent
 from balance_chassis.errors import Fatal
-from balance_chassis.faust_app import consumer_of, new_app, refuse_unsafe
+from balance_chassis.faust_app import new_app, refuse_unsafe
 from balance_chassis.kafka import topic_name
 from balance_chassis.lifecycle import Process, run_process
 from balance_chassis.patience import Stopped
@@ -135,10 +136,10 @@ def test_settings_by_which_faust_loses_messages_are_refused(trial: Any) -> None:
 
     def changed(change: Callable[[Any], None]) -> str:
         app: Any = new_app(trial.kafka, "refused", [topic_name(trial.kafka, TOPIC)], nothing)
-        change(app)
+        with warnings.catch_warnings(action="ignore"):  # that it is late to set this
+            change(app)
         with pytest.raises(Fatal) as refused:
             refuse_unsafe(app)
-        consumer_of(app).close_thread_loop()
         return str(refused.value)
 
     def two_actors(app: Any) -> None:

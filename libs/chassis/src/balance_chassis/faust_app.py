@@ -166,7 +166,9 @@ def refuse_unsafe(app: faust.App) -> None:
         for agent in app.agents.values()
         if agent.concurrency != 1
     ]
-    wrong += [f"{name}={value}" for name, value in SETTINGS.items() if getattr(conf, name) != value]
+    wrong += [
+        f"{name}={getattr(conf, name)!r}" for name, value in SETTINGS.items() if getattr(conf, name) != value
+    ]
     guarantee: Any = conf.processing_guarantee
     if guarantee is not ProcessingGuarantee.AT_LEAST_ONCE:
         wrong.append(f"processing_guarantee={guarantee.name}")
