@@ -13,7 +13,14 @@ from balance_grafana.parts import HALF, SHOWN_UNIT, WIDTH, Column, a_table, amou
 
 IT = "group_id = ${group:sqlstring}"
 SPANS = ("24 h", "7 d", "30 d")
-BAND = "The band is what meters, pulses, clocks and estimates may account for: inside it nothing can be said."
+BAND = (
+    "The band is what meters, pulses, clocks and estimates may account for, above also what idle meters may "
+    "not have registered: inside it nothing can be said."
+)
+DASHED = (("custom.lineStyle", {"fill": "dash", "dash": [6, 6]}), ("custom.lineWidth", 1))
+EDGES = f"""
+            -{amount("tolerance")} AS "lower edge",
+            {amount("(tolerance + unregistered)")} AS "upper edge","""
 POINT = Column("usage_point_id", width=320)
 
 
@@ -70,9 +77,7 @@ def hours() -> timeseries.Panel:
         f"Supply less members. {BAND} A gap: the hour is not computable.",
         f"""
         SELECT
-            start_at AS time,
-            -{amount("tolerance")} AS "lower edge",
-            {amount("tolerance")} AS "upper edge",
+            start_at AS time,{EDGES}
             CASE WHEN coverage <> 'UNRELIABLE' THEN {amount("imbalance")} END AS imbalance,
             CASE WHEN coverage = 'UNRELIABLE' THEN {amount("imbalance")} END AS unreliable
         FROM imbalance.v_group_hours
@@ -108,12 +113,13 @@ def days() -> timeseries.Panel:
     """Imbalance by day in its band."""
     return lines(
         "Imbalance by day (m³ or kWh)",
-        f"{BAND} A day that is unreliable stands in amber.",
+        f"{BAND} A day that is unreliable stands in amber. At least and at most: had the missing used what "
+        "they used at most, or nothing.",
         f"""
         SELECT
-            day_start AS time,
-            -{amount("tolerance")} AS "lower edge",
-            {amount("tolerance")} AS "upper edge",
+            day_start AS time,{EDGES}
+            CASE WHEN coverage <> 'COMPLETE' THEN {amount("imbalance_lowest")} END AS "at least",
+            CASE WHEN coverage <> 'COMPLETE' THEN {amount("imbalance_highest")} END AS "at most",
             CASE WHEN verdict <> 'UNDECIDED' THEN {amount("imbalance")} END AS imbalance,
             CASE WHEN verdict = 'UNDECIDED' THEN {amount("imbalance")} END AS unreliable
         FROM imbalance.v_group_days
@@ -123,6 +129,8 @@ def days() -> timeseries.Panel:
         "short",
         [
             *band("lower edge", "upper edge"),
+            Column("at least", colour=GREY, properties=DASHED),
+            Column("at most", colour=GREY, properties=DASHED),
             Column("imbalance", colour=BLUE),
             Column("unreliable", colour=AMBER),
         ],
@@ -161,20 +169,19 @@ def rolling() -> timeseries.Panel:
 
 
 def night() -> timeseries.Panel:
-    """Night flow of the last seven days."""
+    """Night flow by day."""
     return lines(
         "Night flow (m³ or kWh an hour)",
-        "Imbalance of an hour between 02:00 and 04:00, mean of the seven days that end with each day. "
-        "What flows when nobody consumes leaks: "
-        "a permanent loss shows here when it never changes by day.",
+        "Imbalance of an hour between 02:00 and 04:00, and of an hour of the whole day. What flows when "
+        "nobody consumes leaks: a permanent loss shows here although it never changes.",
         f"""
         SELECT
-            end_at AS time,
+            day_start AS time,
             {amount("night_imbalance")} / nullif(night_hours, 0) AS "night flow",
-            {amount("imbalance")} / nullif(24 * days_computable, 0) AS "all hours"
-        FROM imbalance.v_group_rolling
-        WHERE $__timeFilter(day_start) AND span = '7 d' AND {IT}
-        ORDER BY end_at
+            {amount("imbalance")} * 3600 / extract(epoch FROM end_at - start_at) AS "all hours"
+        FROM imbalance.v_group_days
+        WHERE $__timeFilter(day_start) AND {IT}
+        ORDER BY day_start
         """,
         "short",
         [Column("night flow", colour=BLUE), Column("all hours", colour=GREY)],
@@ -255,7 +262,8 @@ def versions() -> table.Panel:
             algorithm_version AS algorithm,
             {amount("(previous ->> 'imbalance')::bigint")} AS before,
             {amount("imbalance")} AS after,
-            verdict
+            verdict,
+            CASE WHEN is_recomputation THEN 'rules or settings' ELSE 'data or register' END AS because
         FROM imbalance.v_group_days
         WHERE $__timeFilter(day_start) AND {IT} AND version > 1
         ORDER BY computed_at DESC
