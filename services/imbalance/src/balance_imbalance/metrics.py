@@ -38,6 +38,34 @@ class ImbalanceMetrics:
             "Group-days whose figures changed and were named to the publisher",
             registry=registry,
         )
+        self.inadequacy_markers_taken = Counter(
+            "balance_imbalance_inadequacy_markers_taken_total",
+            "Marks of homes and thermometers for which inadequacy days were computed",
+            registry=registry,
+        )
+        self.inadequacy_days_changed = Counter(
+            "balance_imbalance_inadequacy_days_changed_total",
+            "Inadequacy days that changed and were named to the publisher",
+            registry=registry,
+        )
+        self.forecasts_computed = Counter(
+            "balance_imbalance_forecasts_computed_total", "Forecasts computed", registry=registry
+        )
+        self.forecasts_changed = Counter(
+            "balance_imbalance_forecasts_changed_total",
+            "Forecasts whose figures changed and were named to the publisher",
+            registry=registry,
+        )
+
+    def inadequacy_computed(self, taken: int, changed: int) -> None:
+        """Count one transaction on inadequacy days."""
+        self.inadequacy_markers_taken.inc(taken)
+        self.inadequacy_days_changed.inc(changed)
+
+    def forecast(self, computed: int, changed: int) -> None:
+        """Count one transaction of forecasts."""
+        self.forecasts_computed.inc(computed)
+        self.forecasts_changed.inc(changed)
 
     def computed(self, computed: int, changed: int) -> None:
         """Count one transaction of the worker."""
