@@ -45,7 +45,7 @@ from balance_imbalance.domain.weather import ObjectPath, Weather
 from balance_imbalance.domain.weather_reports import WeatherSpan
 from balance_imbalance.ports import ForecastWork, Spans
 
-_KEYS_AN_OUTBOX_ROW = 1000
+_KEYS_AN_OUTBOX_ROW = 250
 _RESOURCES = list(Resource)
 _KINDS = {FORECAST.name: USAGE_POINT, GROUP_FORECAST.name: BALANCE_GROUP}
 
