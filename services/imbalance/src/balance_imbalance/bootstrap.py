@@ -22,21 +22,30 @@ from psycopg_pool import ConnectionPool
 
 from balance_imbalance import handlers
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
+from balance_imbalance.adapters.postgres_forecasts import MarkForecastsOfWeather, PostgresForecasts
+from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, PostgresInadequacy
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
-from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
+from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.adapters.publishing_by_topic import TopicRenderer
+from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
+from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
 from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.adapters.weather_http import WeatherClient
+from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.messages import Asset, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.entrypoints import kafka
 from balance_imbalance.entrypoints.weather import WeatherPoller
+from balance_imbalance.forecasting import Forecasts
+from balance_imbalance.inadequacy import Inadequacy
 from balance_imbalance.metrics import ImbalanceMetrics
 from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 
 SERVICE = "imbalance"
-_LEAST_CONNECTIONS = 8
+_FORECASTS_A_TRANSACTION = 2000
+_LEAST_CONNECTIONS = 10
 """What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
@@ -86,16 +95,37 @@ class Assembly:
                 self._pool,
                 SCHEMA,
                 make_producer(settings.installation.kafka),
-                GroupDayRenderer(self._codec),
+                self._renderer(),
                 kafka=settings.installation.kafka,
                 metrics=metrics,
             ),
             Worker("group-days", computing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
+            Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=1.0),
             Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
+            Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, share=0.3),
             self._assets(),
             self._weather(),
         ]
+
+    def _renderer(self) -> TopicRenderer:
+        return TopicRenderer(
+            {
+                catalogue.IMBALANCE: GroupDayRenderer(self._codec),
+                catalogue.FORECASTS: ForecastRenderer(self._codec),
+                catalogue.INADEQUACY: InadequacyRenderer(self._codec),
+            }
+        )
+
+    def _inadequacy(self, store: PostgresGroupDayStore) -> Inadequacy:
+        rules = self._settings.rules
+        return Inadequacy(
+            PostgresInadequacy(self._pool, self._calendar, self._settings.inadequacy),
+            store.clock,
+            self._calendar,
+            rules.grace_s,
+            self._metrics.inadequacy_computed,
+        )
 
     def _readings(self, topic: str, group: str, lane: int) -> Sink[ReadingDays]:
         rules = self._settings.rules
@@ -164,9 +194,25 @@ class Assembly:
             )
         ]
 
+    def _forecasting(self, clock: Callable[[], datetime | None]) -> Callable[[], int]:
+        points, groups = (
+            Forecasts(
+                PostgresForecasts(self._pool, self._calendar, self._settings.rules, kind),
+                clock,
+                self._calendar,
+                self._settings.rules,
+                fills,
+                _FORECASTS_A_TRANSACTION,
+                self._metrics.forecast,
+            )
+            for kind, fills in ((FORECAST, True), (GROUP_FORECAST, False))
+        )
+        return lambda: points.step() + groups.step()
+
     def _marking_weather(self) -> handlers.MarkingWeather:
         rules = self._settings.rules
-        marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days)
+        also: Sequence[AlsoMark] = [MarkWeather(self._calendar), MarkForecastsOfWeather(self._calendar)]
+        marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days, also)
         return handlers.MarkingWeather(marks, rules.heating_base)
 
     def _weather(self) -> Sink[WeatherReport]:

@@ -14,7 +14,7 @@ from balance_imbalance.ports import InadequacyStore
 MARKERS_A_TRANSACTION = 200_000
 
 
-@dataclass(frozen=True)
+@dataclass
 class Inadequacy:
     """Follows register and clock, and computes. ``computed`` is told (markers taken, rows changed)."""
 
@@ -23,9 +23,13 @@ class Inadequacy:
     calendar: Calendar
     grace_s: int
     computed: Callable[[int, int], None]
+    _settings_seen: bool = False
 
     def step(self) -> int:
         """Do what there is to do, a transaction each; gives how much it was."""
+        if not self._settings_seen:
+            self.store.mark_other_settings()
+            self._settings_seen = True
         done = self.store.follow_register()
         clock = self.clock()
         if clock is not None:

@@ -174,6 +174,10 @@ class GroupDayStore(Protocol):
 class InadequacyStore(Protocol):
     """Inadequacy days (§7): which are due, and their computation."""
 
+    def mark_other_settings(self) -> int:
+        """Mark the rows computed with other settings or an older algorithm; gives how many."""
+        ...
+
     def follow_register(self) -> int:
         """Mark the days that differ by a change of the register; gives how many homes changed."""
         ...

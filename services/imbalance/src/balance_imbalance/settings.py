@@ -10,6 +10,7 @@ from datetime import date
 from balance_chassis import settings as chassis
 
 from balance_imbalance.adapters.weather_service import WeatherService, read_service
+from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.rules import Rules
 
 WEATHER_SERVICE = "BALANCE_IMBALANCE_WEATHER_SERVICE"
@@ -25,6 +26,7 @@ class ImbalanceSettings:
     """How many group-days the worker computes and writes at once."""
     recompute_from: date | None
     """First metering day that other settings or a newer algorithm recompute; None for all."""
+    inadequacy: InadequacyRules
     weather: WeatherService | None
     """The weather service of role weather; None for an installation without one."""
 
@@ -34,6 +36,9 @@ def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
     reader = chassis.Reader(os.environ if environment is None else environment)
     default = Rules()
     weather = read_weather(reader)
+    heating_base = reader.integer(
+        "BALANCE_IMBALANCE_HEATING_BASE", default.heating_base, at_least=-30_000, at_most=40_000
+    )
     settings = ImbalanceSettings(
         installation=chassis.read(reader),
         rules=Rules(
@@ -58,18 +63,34 @@ def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
                 "BALANCE_IMBALANCE_BASE_TEMPERATURE", default.base_temperature, at_most=60.0
             ),
             grace_s=reader.integer("BALANCE_IMBALANCE_GRACE_S", default.grace_s, at_most=35 * 86_400),
-            heating_base=reader.integer(
-                "BALANCE_IMBALANCE_HEATING_BASE", default.heating_base, at_least=-30_000, at_most=40_000
-            ),
+            heating_base=heating_base,
         ),
         group_days_a_transaction=reader.integer(
             "BALANCE_IMBALANCE_GROUP_DAYS_A_TRANSACTION", 400, at_least=1, at_most=10_000
         ),
         recompute_from=reader.day("BALANCE_IMBALANCE_RECOMPUTE_FROM"),
+        inadequacy=read_inadequacy(reader, heating_base),
         weather=weather,
     )
     reader.check()
     return settings
+
+
+def read_inadequacy(reader: chassis.Reader, heating_base: int) -> InadequacyRules:
+    """Settings of inadequacy days; temperatures in thousandths of a degree."""
+    default = InadequacyRules()
+    prefix = "BALANCE_IMBALANCE_INADEQUACY"
+    return InadequacyRules(
+        cold_below=reader.integer(
+            f"{prefix}_COLD_BELOW", default.cold_below, at_least=-30_000, at_most=40_000
+        ),
+        heating_base=heating_base,
+        free_heat=reader.integer(f"{prefix}_FREE_HEAT", default.free_heat, at_least=0, at_most=20_000),
+        lookback_days=reader.integer(
+            f"{prefix}_LOOKBACK_DAYS", default.lookback_days, at_least=14, at_most=1_100
+        ),
+        least_homes=reader.integer(f"{prefix}_LEAST_HOMES", default.least_homes, at_least=1, at_most=1_000),
+    )
 
 
 def read_weather(reader: chassis.Reader) -> WeatherService | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from balance_chassis.lanes import BACKLOG
+from balance_chassis.lanes import BACKLOG, RECOMPUTATION
 from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
@@ -25,7 +25,7 @@ from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_nightly import PostgresNightly, hold_done_to
 from balance_imbalance.adapters.postgres_weather import read_weather
 from balance_imbalance.adapters.queries import SCHEMA, statement
-from balance_imbalance.domain.inadequacy import InadequacyRules, Past, State
+from balance_imbalance.domain.inadequacy import ALGORITHM_VERSION, InadequacyRules, Past, State
 from balance_imbalance.domain.kinds import INADEQUACY
 from balance_imbalance.domain.weather_reports import WeatherSpan
 
@@ -45,6 +45,13 @@ class PostgresInadequacy:
         self._nightly = PostgresNightly(pool, calendar, INADEQUACY)
         self._partitions = Partitions(pool, f"{SCHEMA}.inadequacy_days")
         self._register_state: str | None = None
+
+    def mark_other_settings(self) -> int:
+        """See the port."""
+        stamp = {"algorithm_version": ALGORITHM_VERSION, "settings_hash": self._rules.settings_hash}
+        markers, query = Markers(SCHEMA, INADEQUACY.markers), statement("inadequacy_of_other_settings")
+        with self._pool.connection() as conn:
+            return markers.add_selected(conn, query, stamp, RECOMPUTATION)
 
     def fall_due(self, last: datetime) -> int:
         """See the port."""
@@ -135,6 +142,7 @@ class _Work:
         self._conn.execute(statement("withdraw_inadequacy"), given)
         self._mark_learners(days)
         changed = self._conn.execute(statement("upsert_inadequacy")).fetchall()
+        self._conn.execute(statement("stamp_inadequacy"))
         self._conn.execute("TRUNCATE incoming_inadequacy_days")
         self._publish(changed)
         return len(changed)

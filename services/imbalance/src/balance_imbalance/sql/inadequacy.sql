@@ -197,6 +197,21 @@ WHERE t.algorithm_version <= excluded.algorithm_version AND (
 )
 RETURNING t.usage_point, t.day_start
 
+-- name: stamp_inadequacy
+-- Figures that came out the same under other settings are theirs now; nothing is published for it.
+UPDATE imbalance.inadequacy_days t SET algorithm_version = i.algorithm_version, settings_hash = i.settings_hash
+FROM incoming_inadequacy_days i
+WHERE t.usage_point = i.usage_point
+    AND t.day_start = i.day_start
+    AND t.algorithm_version <= i.algorithm_version
+    AND (t.algorithm_version, t.settings_hash) <> (i.algorithm_version, i.settings_hash)
+
+-- name: inadequacy_of_other_settings
+SELECT usage_point, day_start FROM imbalance.inadequacy_days
+WHERE algorithm_version <= %(algorithm_version)s
+    AND (algorithm_version, settings_hash) <> (%(algorithm_version)s, %(settings_hash)s)
+    AND state <> 7
+
 -- name: current_inadequacy_days
 SELECT u.usage_point_id, u.resource, d.*
 FROM unnest(%(usage_points)s::int[], %(day_starts)s::timestamptz[]) AS k (usage_point, day_start)
