@@ -157,6 +157,7 @@ def empty(pool: Pool) -> None:
         (names,) = connection.execute(TABLES).fetchone() or ("",)
         connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
         connection.execute("UPDATE imbalance.clock SET heard_at = '-infinity'")
+        connection.execute("UPDATE imbalance.nightly SET done_to = '-infinity'")
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=lambda place: f"{place[0]}-{place[1]}")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from balance_chaos.outcome import differences, expected
 from balance_chaos.published import READING_DAYS, reduced
-from balance_chaos.traffic import PACKET, READING_EDIT, record_of
+from balance_chaos.traffic import PACKET, READING_EDIT, WEATHER_DAY, record_of
 from balance_chaos.views import from_views
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
@@ -24,6 +24,7 @@ from balance_imbalance import handlers as imbalance
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister as ImbalanceRegister
+from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.domain.rules import Rules as ImbalanceRules
 from balance_imbalance.entrypoints import kafka as imbalance_kafka
@@ -64,7 +65,8 @@ CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)
 AGED = "UPDATE {}.markers SET marked_at = marked_at - INTERVAL '1 minute'"
 NOTED = "UPDATE ingest.reading_changes SET noted_at = noted_at - INTERVAL '2 minutes'"
 TABLES = """SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables
-    WHERE schemaname = %(schema)s AND tablename <> 'clock' AND tablename !~ 'migration'"""
+    WHERE schemaname = %(schema)s AND tablename !~ 'migration'
+    AND tablename NOT IN ('clock', 'nightly', 'rules_in_force', 'heating_base')"""
 
 
 @dataclass
@@ -92,6 +94,8 @@ class Services:
         silence = PostgresSilence(self.ingest_pool, days, None)
         delivery = PostgresDelivery(self.ingest_pool, days, None, self.plans, DeliveryLimits())
         unusual = PostgresUnusual(self.ingest_pool, days, ParameterTable())
+        lookback = self.imbalance_rules.lookback_days
+        marks = PostgresWeatherMarks(self.imbalance_pool, self.calendar, lookback)
         sweep = imbalance.Sweep(self.groups, self.imbalance_rules, self.calendar)
         computing = imbalance.Computing(
             self.groups, self.imbalance_rules, self.calendar, 50, lambda _computed, _changed: None
@@ -105,6 +109,7 @@ class Services:
             self.tell_readings,
             sweep.step,
             computing.step,
+            imbalance.MarkingWeather(marks, self.imbalance_rules.heating_base).step,
             self.publish_group_days,
         )
 
@@ -118,7 +123,11 @@ class Services:
         if edits:
             decided = [ingest_kafka.decode_reading_edit(CODEC, self.calendar, data) for data in edits]
             ingest.handle_reading_edits(decided, self.decisions)
-        assets = [m for m in messages if "packet_id" not in m and "edit_id" not in m]
+        weather = [CODEC.encode(WEATHER_DAY, m) for m in messages if "reported_at" in m]
+        if weather:
+            told = [imbalance_kafka.decode_weather(CODEC, self.calendar, data) for data in weather]
+            imbalance.handle_weather(told, PostgresWeatherStore(self.imbalance_pool))
+        assets = [m for m in messages if not m.keys() & {"packet_id", "edit_id", "reported_at"}]
         if assets:
             self._describe([CODEC.encode(record_of(m), m) for m in assets])
 
@@ -159,8 +168,10 @@ class Services:
         size = self.random.randint(1, 20)
         told, self.underway = self.underway[:size], self.underway[size:]
         if told:
-            lane, days = self.random.choice((0, 1)), self.imbalance_rules.lookback_days
-            store = PostgresReadingDayStore(self.imbalance_pool, self.calendar, lane, days)
+            lane, rules = self.random.choice((0, 1)), self.imbalance_rules
+            store = PostgresReadingDayStore(
+                self.imbalance_pool, self.calendar, lane, rules.lookback_days, rules.unmetered_days
+            )
             read = [imbalance_kafka.decode_readings(CODEC, self.calendar, data) for data in told]
             imbalance.handle_reading_days(read, store)
         return len(told)
@@ -190,6 +201,7 @@ def empty(pool: ConnectionPool[Connection[Any]]) -> None:
             connection.execute(f"TRUNCATE {names} RESTART IDENTITY CASCADE".encode())
         connection.execute("UPDATE ingest.clock SET received_at = DEFAULT, due_before = DEFAULT")
         connection.execute("UPDATE imbalance.clock SET heard_at = '-infinity'")
+        connection.execute("UPDATE imbalance.nightly SET done_to = '-infinity'")
 
 
 @pytest.fixture(scope="module", params=PLACES, ids=lambda place: f"{place[0]}-{place[1]}")

@@ -8,7 +8,15 @@ from random import Random
 from typing import Any
 
 from balance_oracle.days import MeteringDays
-from balance_oracle.describe import Described, balance_group, fitting, membership, meter, usage_point
+from balance_oracle.describe import (
+    Described,
+    balance_group,
+    fitting,
+    membership,
+    meter,
+    nested,
+    usage_point,
+)
 
 PLACES = (
     ("UTC", 0, 1_767_225_600),
@@ -16,6 +24,15 @@ PLACES = (
     ("Europe/Chisinau", 8, 1_792_735_200),
 )
 """Zone, day-start hour and an instant (s) near the days; the last two meet a change of the clocks."""
+
+PATHS: tuple[tuple[str, ...], ...] = (
+    ("Centre", "Ialoveni", "Crasescu", "5/2"),
+    ("Centre", "Ialoveni", "Crasescu", "7"),
+    ("Centre", "Ialoveni"),
+    ("North",),
+    (),
+)
+"""Objects that usage points lie at."""
 
 HOUR_MS = 3_600_000
 
@@ -92,13 +109,15 @@ def make_fleet(random: Random, place: Place, most_members: int = 3, house: str =
         channels += found
         versions += history_of(random, point)
     if random.random() < 0.3:
-        versions.append(_thermometer(place, house))
+        versions += history_of(random, _thermometer(random, place, house))
         channels.append(Channel(f"R-F-0{house}", 0, 0, 8, 20_000))
     groups = [
         version
         for group_id in ("G-1", "G-2")[: random.randint(1, 2)]
         for version in history_of(random, _make_group(random, place, group_id + house, names))
     ]
+    if random.random() < 0.5:
+        groups += history_of(random, _make_nest(random, place, house))
     return Fleet(tuple(versions), tuple(groups), tuple(channels))
 
 
@@ -120,6 +139,8 @@ def _make_usage_point(random: Random, place: Place, name: str) -> tuple[Describe
         "pulse_weight": random.choice((1, 10, 1000)),
         "digits": digits,
         "class_ppm": random.choice((10_000, 15_000, 30_000)),
+        "q_start": random.choice((None, 0, 3, 900)),
+        "compensated": random.random() < 0.2,
     }
     traits["q_max"] = random.choice((60, 400, 10**6)) * traits["pulse_weight"]
     meters = [meter(before, **traits)]
@@ -136,14 +157,19 @@ def _make_usage_point(random: Random, place: Place, name: str) -> tuple[Describe
         modules[0]["removed_at"] = when
         modules.append(fitting(f"R-{name}-2", 2, when + random.choice((0, HOUR_MS // 2, 5 * HOUR_MS))))
         channels.append(Channel(f"R-{name}-2", 2, 0, digits, usual))
-    return usage_point(name, meters, modules), channels
+    path = PATHS[random.randrange(len(PATHS))]
+    return usage_point(name, meters, modules, object_path=path), channels
 
 
-def _thermometer(place: Place, house: str) -> Described:
+def _thermometer(random: Random, place: Place, house: str) -> Described:
     before = place.start_ms - 24 * HOUR_MS
     scale = meter(before, pulse_weight=1, class_ppm=0)
     channel = fitting(f"R-F-0{house}", 0, before)
-    return usage_point(f"T-1{house}", [scale], [channel], resource="TEMPERATURE")
+    path = PATHS[random.randrange(len(PATHS))]
+    outdoor = random.random() < 0.4
+    return usage_point(
+        f"T-1{house}", [scale], [channel], resource="TEMPERATURE", object_path=path[:2], outdoor=outdoor
+    )
 
 
 def _make_group(random: Random, place: Place, group_id: str, names: list[str]) -> Described:
@@ -158,6 +184,17 @@ def _make_group(random: Random, place: Place, group_id: str, names: list[str]) -
         role = "SUPPLY" if name.startswith("S") else "MEMBER"
         members.append(membership(name, role, start, end, coefficient))
     return balance_group(group_id, members)
+
+
+def _make_nest(random: Random, place: Place, house: str) -> Described:
+    """A group of groups: of some that are there, of itself, of one that nobody described."""
+    before = place.start_ms - 30 * 24 * HOUR_MS
+    members = [membership(f"S{house}", "SUPPLY", before)]
+    for name in random.sample(("G-1", "G-1", "G-2", "G-3", "G-9"), random.randint(1, 3)):
+        start = instant_of(random, place) if random.random() < 0.3 else before
+        role = random.choice(("MEMBER", "MEMBER", "SUPPLY"))
+        members.append(nested(name + house, role, start, None, random.choice((1_000_000, -500_000))))
+    return balance_group("G-3" + house, members)
 
 
 def history_of(random: Random, asset: Described) -> list[Described]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from balance_oracle.days import MeteringDays
 from balance_oracle.describe import Described, fitting, meter, usage_point
-from balance_oracle.fleets import HOUR_MS, Place, instant_of
+from balance_oracle.fleets import HOUR_MS, PATHS, Place, instant_of
 from balance_oracle.readings import Hour
-from balance_oracle.skies import PATHS, Sky
+from balance_oracle.skies import Sky
 
 RUNS = (1, 1, 2, 5, 24, 26, 50, 80)
 DAY_MS = 24 * HOUR_MS

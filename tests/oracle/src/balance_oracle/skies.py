@@ -7,16 +7,7 @@ from random import Random
 
 from balance_oracle.days import MeteringDays
 from balance_oracle.describe import Described, weather_day
-from balance_oracle.fleets import Place
-
-PATHS: tuple[tuple[str, ...], ...] = (
-    ("Centre", "Ialoveni", "Crasescu", "5/2"),
-    ("Centre", "Ialoveni", "Crasescu", "7"),
-    ("Centre", "Ialoveni"),
-    ("North",),
-    (),
-)
-"""Objects that usage points lie at."""
+from balance_oracle.fleets import PATHS, Place
 
 Sky = dict[int, list[int]]
 

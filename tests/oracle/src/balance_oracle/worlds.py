@@ -20,6 +20,7 @@ from balance_oracle.fleets import PLACES, Channel, Fleet, Place, latest, make_fl
 from balance_oracle.sections import NOT_YET
 from balance_oracle.sensing import make_sensors, measurement_packets
 from balance_oracle.settings import Settings
+from balance_oracle.skies import make_sky, weather_days
 from balance_oracle.tables import Tables, compute
 from balance_oracle.telemetry import ELEMENTS
 
@@ -38,6 +39,7 @@ class World:
     fleet: Fleet
     packets: tuple[Described, ...]
     edits: tuple[Described, ...] = ()
+    weather: tuple[Described, ...] = ()
     left_out: frozenset[str] = frozenset()
 
     def tables(self) -> Tables:
@@ -51,14 +53,15 @@ class World:
             modules=latest(self.fleet.modules, "module_id"),
             concentrators=latest(self.fleet.concentrators, "concentrator_id"),
             edits=self.edits,
+            weather=self.weather,
             settings=Settings(left_out=self.left_out),
         )
 
     def messages(self) -> list[Described]:
-        """Packets, asset versions and edits, one of each."""
+        """Packets, asset versions, edits and weather days, one of each."""
         fleet = self.fleet
         assets = (*fleet.usage_points, *fleet.balance_groups, *fleet.modules, *fleet.concentrators)
-        return [*assets, *self.edits, *self.packets]
+        return [*assets, *self.edits, *self.weather, *self.packets]
 
     def as_delivered(self, messages: Sequence[Described]) -> World:
         """The same world, of the packets that were really sent: split, contradicting, twice."""
@@ -93,6 +96,7 @@ def make_town(random: Random, houses: int, *, days: int, left_out: frozenset[str
         ),
         tuple(packet for world in worlds for packet in world.packets),
         tuple(edit for world in worlds for edit in world.edits),
+        tuple(weather_days(random, place, make_sky(random, place))),
         left_out,
     )
 
@@ -121,7 +125,8 @@ def _furnished(random: Random, place: Place, left_out: frozenset[str], house: st
         edits = make_edits(extra, place, fleet)
     if "delivery" not in left_out:
         packets = with_sessions(extra, packets)
-    return World(place, fleet, tuple(packets), tuple(edits), left_out)
+    weather = weather_days(extra, place, make_sky(extra, place)) if not house else []
+    return World(place, fleet, tuple(packets), tuple(edits), tuple(weather), left_out)
 
 
 def make_packets(random: Random, place: Place, fleet: Fleet, house: str = "") -> list[Described]:
