@@ -74,7 +74,7 @@ SELECT
         ELSE 'COMPLETE'
     END AS coverage,
     m.mean,
-    greatest(0, b.base - m.mean) AS degree_days,
+    CASE WHEN m.mean IS NOT NULL THEN greatest(0, b.base - m.mean) END AS degree_days,
     h.temperatures,
     h.gaps,
     h.source,
