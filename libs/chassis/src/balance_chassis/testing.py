@@ -89,14 +89,17 @@ def stack() -> Any:
 
 @pytest.fixture(scope="session")
 def new_installation(stack: Stack) -> Iterator[NewInstallation]:  # noqa: ARG001 - started first
-    """Makes installations (`zone=…, day_start_hour=…, clock=…`), dropped after the session."""
+    """Makes installations (`zone=…, day_start_hour=…, clock=…`), dropped after the session; `topics=False` where
+    only the database is used.
+    """
     create = import_module("balance_local.installation").create
     with ExitStack() as dropping:
 
-        def new(**described: Any) -> Installation:
+        def new(topics: bool = True, **described: Any) -> Installation:
             installation: Installation = create(f"test_{os.getpid()}_{token_hex(3)}", **described)
             dropping.callback(installation.drop)
-            installation.topics_apply()
+            if topics:
+                installation.topics_apply()
             return installation
 
         yield new
@@ -104,8 +107,8 @@ def new_installation(stack: Stack) -> Iterator[NewInstallation]:  # noqa: ARG001
 
 @pytest.fixture(scope="module")
 def installation(new_installation: NewInstallation) -> Installation:
-    """An installation for the tests of one module. `migrate()` makes the schemas of the services."""
-    return new_installation()
+    """A database for the tests of one module. `migrate()` makes the schemas of the services."""
+    return new_installation(topics=False)
 
 
 @pytest.fixture(scope="module")
