@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,10 +14,14 @@ from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, Postgres
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
 from balance_imbalance.domain.days import last_ended
+from balance_imbalance.domain.equipment import ChannelFitting
 from balance_imbalance.domain.inadequacy import InadequacyRules
+from balance_imbalance.domain.messages import UsagePoint
+from balance_imbalance.domain.register import FOREVER, Meter
 from balance_imbalance.domain.weather import WeatherDay, WeatherKind
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.handlers import handle_weather
+from balance_kernel.quantity import Resource
 from balance_schemas import avsc
 from balance_schemas.codec import Codec
 
@@ -25,7 +29,6 @@ pytestmark = pytest.mark.stack
 House = Any  # of conftest.py, which cannot be imported
 
 MISSING, SUSPECT = 5, 4
-GAS, WATER, HEAT, TEMPERATURE = 1, 2, 4, 6
 BUILDING = ("Region", "Town", "Street", "5")
 RULES = InadequacyRules(least_days=5, recent_days=10, lookback_days=30)
 """A short winter: a home learns from day - 40 to day - 11."""
@@ -54,33 +57,25 @@ class Block:
     def __post_init__(self) -> None:
         self.store = PostgresInadequacy(self.house.pool, self.house.calendar, self.rules)
 
-    def build(self, *homes: str, path: Sequence[str] = BUILDING, resource: int = GAS) -> None:
-        """Homes at the path, each with its thermometer `<home>/t`."""
-        for home in homes:
-            self.register(home, resource, (*path, home) if path else ())
-            self.register(f"{home}/t", TEMPERATURE, ("Region",))
-            self.house.rows(
-                "INSERT INTO imbalance.thermometers SELECT g.usage_point, '1980-01-01', NULL, t.usage_point "
-                "FROM imbalance.usage_points g, imbalance.usage_points t "
-                "WHERE g.usage_point_id = %s AND t.usage_point_id = %s RETURNING 1",
-                home,
-                f"{home}/t",
-            )
+    def build(self, *homes: str, path: Sequence[str] = BUILDING, resource: Resource = Resource.GAS) -> None:
+        """Homes at the path, each with its thermometer `<home>/t` on its module."""
+        self.register(*(self.point(home, (*path, home) if path else (), resource) for home in homes))
+        self.register(*(self.point(f"{home}/t", ("Region",), Resource.TEMPERATURE) for home in homes))
 
-    def register(self, point: str, resource: int, path: Sequence[str]) -> None:
-        """A usage point with a meter for ever; of a greater version each time."""
+    def point(
+        self, name: str, path: Sequence[str] = (), resource: Resource = Resource.GAS, **given: Any
+    ) -> UsagePoint:
+        """A usage point for ever on the module of the home; a thermometer on its channel 0."""
         self.versions += 1
-        self.house.rows(
-            "WITH u AS (INSERT INTO imbalance.usage_points (usage_point_id, version, resource, object_path) "
-            "VALUES (%s, %s, %s, %s) ON CONFLICT (usage_point_id) DO UPDATE SET version = excluded.version, "
-            "resource = excluded.resource, object_path = excluded.object_path RETURNING usage_point) "
-            "INSERT INTO imbalance.meters (usage_point, fitted_at, class_ppm, pulse_weight) "
-            "SELECT usage_point, '1980-01-01', 15000, 10 FROM u RETURNING 1",
-            point,
-            self.versions,
-            resource,
-            list(path),
-        )
+        module, channel = name.removesuffix("/t"), 0 if resource is Resource.TEMPERATURE else 1
+        fitting = ChannelFitting(f"M-{module}", channel, 0, FOREVER)
+        meters = [Meter(0, FOREVER, 15_000, 10)]
+        described = UsagePoint(name, self.versions, meters, resource, tuple(path), channels=[fitting])
+        return replace(described, **given)
+
+    def register(self, *points: UsagePoint) -> None:
+        """Describe them."""
+        self.house.describe(*points)
 
     def hear(self, home: str, day: int, gas: int | None = None, room: int = 22_000, **given: Any) -> None:
         """A day of a home; the usual gas unless told."""
@@ -143,9 +138,8 @@ class Block:
 
     def forget(self) -> None:
         """Forget everything that the house does not."""
-        for table in ("inadequacy_homes", "inadequacy_days", "inadequacy_markers", "thermometers"):
+        for table in ("inadequacy_homes", "inadequacy_days", "inadequacy_markers", "weather_days"):
             self.house.rows(f"DELETE FROM imbalance.{table} RETURNING 1")
-        self.house.rows("DELETE FROM imbalance.weather_days RETURNING 1")
         self.house.rows("UPDATE imbalance.nightly SET done_to = '-infinity' RETURNING 1")
         self.store = PostgresInadequacy(self.house.pool, self.house.calendar, self.rules)
 
@@ -153,9 +147,17 @@ class Block:
         """Homes that do what is usual, and the weather."""
         self.build(*homes)
         self.weather(days)
-        for day in days:
-            for home in homes:
-                self.hear(home, day)
+        self.hear_all(homes, days)
+
+    def hear_all(self, homes: Sequence[str], days: Iterable[int], sizes: Sequence[int] = (100,)) -> None:
+        """Days of homes in one message; sizes by turns."""
+        gas = [
+            self.house.reading(home, day, usual(day, sizes[n % len(sizes)]))
+            for day in days
+            for n, home in enumerate(homes)
+        ]
+        rooms = [self.house.reading(f"{home}/t", day, 22_000) for day in days for home in homes]
+        self.house.hear(*gas, *rooms)
 
 
 @pytest.fixture
@@ -331,13 +333,13 @@ def test_a_home_that_is_none_any_more_is_withdrawn(block: Block) -> None:
     block.settle(3)
     assert block.days("B")[1]["like_homes"] == 5
     published(block)
-    block.register("A", WATER, (*BUILDING, "A"))
+    block.register(block.point("A", (*BUILDING, "A"), Resource.WATER))
     block.settle(3)
     assert block.days("A") == {}
     assert block.days("B")[1]["like_homes"] == 4
     messages = published(block)
     assert {m["state"] for m in messages if m["usage_point_id"] == "A"} == {"WITHDRAWN"}
-    block.register("A", GAS, (*BUILDING, "A"))
+    block.register(block.point("A", (*BUILDING, "A")))
     block.settle(3)
     assert block.days("A")[1]["version"] == 3
     assert block.days("B")[1]["like_homes"] == 5
@@ -351,7 +353,7 @@ def test_who_moves_to_another_building_changes_both(block: Block) -> None:
         block.hear("G", day)
     block.settle(3)
     assert (block.days("B")[1]["like_homes"], block.days("G")[1]["like_homes"]) == (5, 0)
-    block.register("A", GAS, (*BUILDING[:3], "7", "A"))
+    block.register(block.point("A", (*BUILDING[:3], "7", "A")))
     block.settle(3)
     assert (block.days("B")[1]["like_homes"], block.days("G")[1]["like_homes"]) == (4, 1)
 
@@ -375,8 +377,6 @@ def test_the_balance_of_the_group_stands_beside(block: Block) -> None:
         block.house.group_of("G", ["S"], homes[:3]),
         block.house.group_of("H", ["T"], homes[3:]),
     )
-    for home in homes:
-        block.register(home, GAS, (*BUILDING, home))
     for day in range(20, 27):
         for home in homes:
             block.hear(home, day, usual(day) * 3 // 10 if home in "AD" else None)
@@ -409,7 +409,7 @@ REASONS = {
 def test_what_cannot_be_computed_says_why(block: Block, what: str) -> None:
     days = range(7)
     if what == "no thermometer":
-        block.register("A", GAS, (*BUILDING, "A"))
+        block.register(block.point("A", (*BUILDING, "A")))
     else:
         block.build("A", path=() if what == "no building" else BUILDING)
     if what != "no outdoor":
@@ -453,7 +453,7 @@ def test_one_home_alone_is_judged_by_its_own_past(block: Block) -> None:
 
 def test_heat_is_judged_among_heat(block: Block) -> None:
     block.build("A", "B")
-    block.build("H", resource=HEAT)
+    block.build("H", resource=Resource.HEAT)
     block.weather(range(3))
     for day in range(3):
         for home in "ABH":
