@@ -61,8 +61,8 @@ def points_touched(
 
 def keep_devices(
     conn: Connection[Any], modules: Sequence[Module], concentrators: Sequence[Concentrator]
-) -> None:
-    """Keep descriptions of a greater version."""
+) -> int:
+    """Keep descriptions of a greater version; gives how many these were."""
     rows = {
         "keep_modules": [
             {"module_id": one.module_id, "version": one.version, "settings": one.settings} for one in modules
@@ -72,8 +72,7 @@ def keep_devices(
             for one in concentrators
         ],
     }
-    for name, told in rows.items():
-        conn.execute(statement(name), {"rows": Jsonb(told)})
+    return sum(conn.execute(statement(name), {"rows": Jsonb(told)}).rowcount for name, told in rows.items())
 
 
 def settle_equipment(

@@ -65,12 +65,13 @@ class PostgresRegister:
             described, touched = points_touched(conn, assets, numbers)
             self._lock_groups(conn, touched, groups_touched(conn, assets.groups))
             weather = outdoor_thermometers(conn, described)
-            # Usage points before groups: groups that gain one here are marked by their own change.
-            marked = {
-                *self._describe_points(conn, {numbers[p.usage_point_id]: p for p in assets.points}),
-                *self._describe_devices(conn, assets, touched),
-                *describe_groups(conn, self._calendar, assets.groups, numbers),
-            }
+            newer, marked = self._describe_points(
+                conn, {numbers[point.usage_point_id]: point for point in assets.points}
+            )
+            if newer + keep_devices(conn, assets.modules, assets.concentrators):
+                marked |= _settle(conn, touched)
+            # Groups last: those that gain a usage point here are marked by their own change.
+            marked |= describe_groups(conn, self._calendar, assets.groups, numbers)
             note_thermometers(conn, weather, outdoor_thermometers(conn, described))
             self._markers.add(conn, marked, BACKLOG)
         return len(marked)
@@ -85,7 +86,8 @@ class PostgresRegister:
 
     def _describe_points(
         self, conn: Connection[Any], given: Mapping[int, UsagePoint]
-    ) -> set[tuple[int, datetime]]:
+    ) -> tuple[int, set[tuple[int, datetime]]]:
+        """How many were of a greater version, and the group-days that differ by them."""
         before = read_points(conn, given)
         rows = [
             {
@@ -100,7 +102,7 @@ class PostgresRegister:
         told = conn.execute(statement("describe_usage_points"), {"rows": Jsonb(rows)}) if rows else ()
         newer = {number: given[number] for number in sorted(number for (number,) in told)}
         if not newer:
-            return set()
+            return 0, set()
         held = read_meters(conn, list(newer))
         _replace_fittings(conn, newer)
         moved = [
@@ -108,7 +110,8 @@ class PostgresRegister:
             for number, point in newer.items()
             if (before[number].resource, before[number].object_path) != (point.resource, point.object_path)
         ]
-        return {*self._days_of_meters(conn, held, newer), *_days_of_moved_points(conn, moved)}
+        marked = {*self._days_of_meters(conn, held, newer), *_days_of_moved_points(conn, moved)}
+        return len(newer), marked
 
     def _days_of_meters(
         self, conn: Connection[Any], held: Mapping[int, Sequence[Meter]], given: Mapping[int, UsagePoint]
@@ -123,18 +126,14 @@ class PostgresRegister:
         columns = day_columns(self._calendar, spans)
         return conn.execute(statement("days_of_changed_meters"), columns).fetchall()
 
-    def _describe_devices(
-        self, conn: Connection[Any], assets: Assets, touched: Sequence[int]
-    ) -> set[tuple[int, datetime]]:
-        """Also of usage points just described: what follows from channels and devices together."""
-        keep_devices(conn, assets.modules, assets.concentrators)
-        if not touched:
-            return set()
-        allowed, warmed = settle_equipment(conn, touched)
-        return {
-            *_days_of_spans(conn, "days_of_changed_allowances", allowed),
-            *_days_of_spans(conn, "days_of_changed_thermometers", warmed),
-        }
+
+def _settle(conn: Connection[Any], points: Sequence[int]) -> set[tuple[int, datetime]]:
+    """What hangs on usage points, worked out afresh, and the group-days that differ by it."""
+    allowed, warmed = settle_equipment(conn, points)
+    return {
+        *_days_of_spans(conn, "days_of_changed_allowances", allowed),
+        *_days_of_spans(conn, "days_of_changed_thermometers", warmed),
+    }
 
 
 def _replace_fittings(conn: Connection[Any], given: Mapping[int, UsagePoint]) -> None:

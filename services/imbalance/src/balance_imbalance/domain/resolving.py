@@ -215,4 +215,4 @@ def _product(outer: int, inner: int) -> int:
 
 
 def _problem(problem: GroupProblem, spans: Iterable[Span]) -> Iterator[ProblemSpan]:
-    return (ProblemSpan(problem, *span) for span in spans)
+    return (ProblemSpan(problem, start, end) for start, end in spans if start < end)
