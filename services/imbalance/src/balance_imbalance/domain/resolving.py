@@ -151,6 +151,9 @@ class _Own:
         counting: dict[int, Sequence[Span]] = {}
         overlaps: list[ProblemSpan] = []
         for ordinals in alike.values():
+            if len(ordinals) == 1:
+                counting[ordinals[0]] = [entries[ordinals[0]].span]
+                continue
             ordered = sorted(ordinals, key=lambda ordinal: (entries[ordinal].valid_from, ordinal))
             spans = [entries[ordinal].span for ordinal in ordered]
             counting.update(zip(ordered, _counting(spans), strict=True))
