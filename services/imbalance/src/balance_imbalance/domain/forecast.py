@@ -154,7 +154,7 @@ def _by_degree_days(past: Past, coming: Coming, days: Floats, drift: Floats) -> 
     slope = (weights * z_off * (y - y_mean[:, None])).sum(axis=1) / squares
     residuals = y - y_mean[:, None] - slope[:, None] * z_off
     spread = (weights * residuals**2).sum(axis=1) / weight * effective / np.maximum(effective - 2, 1e-9)
-    of_slope = weight / (np.maximum(effective, 1e-9) * squares)
+    of_slope = ((weights * z_off) ** 2).sum(axis=1) / squares**2
     is_clear = (cold.sum(axis=1) >= _LEAST_COLD_DAYS) & differ
     is_clear &= (slope > 0) & (slope >= 2 * np.sqrt(spread * of_slope))
 
