@@ -267,7 +267,8 @@ def test_rows_are_the_same_whatever_comes_first(block: Block) -> None:
     block.build(*homes)
     for day in days:
         readings([day])
-        block.settle(day)
+        if day % 5 == 0:
+            block.settle(day)
     block.weather(days[::-1])
     block.settle(24)
     assert rows() == expected
