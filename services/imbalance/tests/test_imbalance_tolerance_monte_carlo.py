@@ -2,8 +2,9 @@
 the errors of meters, which have an end, make up most of it (docs/domain.md §4.5).
 
 Each meter errs by a share drawn uniformly inside the maximum permissible error of its class, once a day; it
-counts whole pulses, and stands anywhere within one when the day begins and when it ends; the clocks of the two
-sides differ. What remains between supply and members is compared with the tolerance that the service computes.
+counts whole pulses, and stands anywhere within one when the day begins and when it ends; the clocks of the
+two sides differ. What remains between supply and members is compared with the tolerance that the service
+computes.
 """
 
 from __future__ import annotations
