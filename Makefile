@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee field-year fuzz-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy field-year fuzz-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ bench-imbalance: setup ## packet to published group-day; live group-days while a
 
 bench-vee: setup ## findings false and missed, estimates against the truth, on simulated fields and the real dirty file
 	$(BIN)/python -m balance_bench.vee $(BENCH)
+
+bench-inadequacy: setup ## warm homes with little gas found and flagged falsely; the list of a fleet, timed
+	$(BIN)/python -m balance_bench.inadequacy $(BENCH)
 
 MINUTES ?= 10
 fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES=10
