@@ -58,6 +58,9 @@ bench-vee: setup ## findings false and missed, estimates against the truth, on s
 bench-inadequacy: setup ## warm homes with little gas found and flagged falsely; the list of a fleet, timed
 	$(BIN)/python -m balance_bench.inadequacy $(BENCH)
 
+bench-forecast: setup ## month-end forecasts of real homes beside pro rata, what intervals hold, a night of the fleet
+	$(BIN)/python -m balance_bench.forecast $(BENCH)
+
 MINUTES ?= 10
 fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES=10
 	@mkdir -p .local/fuzz
