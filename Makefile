@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy field-year fuzz-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy bench-forecast field-year fuzz-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
