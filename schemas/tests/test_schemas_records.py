@@ -28,6 +28,9 @@ COUNTS = {
     "like_homes",
     "days_known",
     "days_to_come",
+    "hours",
+    "hours_above",
+    "baseline_days",
 }
 IN_PULSES = {"register_start", "register_end", "initial_register", "final_register"}
 IN_BASE_UNITS = {
@@ -35,6 +38,8 @@ IN_BASE_UNITS = {
     *("value", "averages", "minima", "maxima"),
     *("consumed", "expected_by_own_past", "expected_by_like_homes"),
     *("used", "expected", "lowest", "highest"),
+    *("members_estimated", "unregistered", "imbalance_lowest", "imbalance_highest", "q_start"),
+    *("size_per_day", "size_per_hour", "baseline_constant", "excess_per_hour"),
 }
 """Quantities in the base unit of the resource (mL, Wh, thousandths), which no suffix could name."""
 

@@ -56,7 +56,8 @@ def pids(folder: Path) -> set[int]:
 def test_they_are_started_once_and_stopped_in_reverse(folder: Path, environment: Mapping[str, str]) -> None:
     first = services.up(folder, environment)
     assert [service.title for service in first] == [
-        f"{service} {role}" for service in supervisor.SERVICES for role in supervisor.ROLES
+        *(f"{service} {role}" for service in supervisor.SERVICES for role in supervisor.ROLES),
+        "imbalance agents",
     ]
     assert services.up(folder, environment) == first
     running = [psutil.Process(service.pid) for service in first]
@@ -78,7 +79,7 @@ def test_one_that_is_killed_comes_back(folder: Path, environment: Mapping[str, s
         lambda: supervisor.recorded(folder)[1].restarts == 1 and supervisor.recorded(folder)[1].pid != 0
     )
     eventually(lambda: services.state(supervisor.recorded(folder)[1]) == "ready")
-    assert [service.restarts for service in supervisor.recorded(folder)] == [0, 1, 0, 0, 0, 0]
+    assert [service.restarts for service in supervisor.recorded(folder)] == [0, 1, 0, 0, 0, 0, 0]
 
 
 def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(
@@ -92,7 +93,7 @@ def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(
     keeper.wait(20)
     services.up(folder, environment)
     assert not any(orphan.is_running() for orphan in orphans)
-    assert len(pids(folder)) == 6
+    assert len(pids(folder)) == 7
 
 
 def test_other_addresses_start_them_anew(folder: Path, environment: Mapping[str, str]) -> None:

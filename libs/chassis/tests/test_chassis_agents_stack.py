@@ -82,8 +82,11 @@ def test_a_crash_that_reaches_the_supervisor_of_faust_ends_the_process(trial: An
     assert set(trial.stored()) == set(range(60))
 
 
-def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(trial: Any) -> None:
-    """`take` acknowledges in a `finally`, however its agent is left."""
+@pytest.mark.parametrize("taken", [0, 10, 49])
+def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(
+    trial: Any, taken: int
+) -> None:
+    """`take` acknowledges in a `finally`, however its agent is left; its stream in C goes on and does so."""
     release = threading.Event()
 
     def handle(_: Sequence[int]) -> None:
@@ -94,17 +97,34 @@ def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(
         await trial.send(range(50), spread=1)
         agent = trial.agent(handle)
         task = asyncio.create_task(agent.run(asyncio.Event()))
-        await trial.until(lambda: agent.progress.ready and agent._consumer.unacked)
+        await trial.until(lambda: agent.progress.ready and len(agent._consumer.unacked) > taken)
         (actor,) = next(iter(agent._consumer.app.agents.values()))._actors
         actor.actor_task.cancel()
         await asyncio.sleep(2)  # two intervals of committing
         assert await trial.lag() == 50
         release.set()
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        with pytest.raises(Fatal, match="Faust cancelled it"):
+            await task
         assert await trial.lag() == 50
 
     asyncio.run(main())
+
+
+def test_what_is_stored_after_an_actor_was_cancelled_moves_no_offset_over_what_it_dropped(trial: Any) -> None:
+    async def main() -> None:
+        await trial.send(range(200), spread=1)
+        agent = trial.agent(max_records=5)
+        task = asyncio.create_task(agent.run(asyncio.Event()))
+        await trial.until(lambda: agent.progress.ready and agent._consumer.unacked)
+        (actor,) = next(iter(agent._consumer.app.agents.values()))._actors
+        actor.actor_task.cancel()
+        with pytest.raises(Fatal, match="Faust cancelled it"):
+            await task
+        async with trial.running(trial.agent()):
+            await trial.until_committed()
+
+    asyncio.run(main())
+    assert set(trial.stored()) == set(range(200))
 
 
 def test_nothing_is_committed_before_its_transaction_ended(trial: Any) -> None:
@@ -155,7 +175,7 @@ def test_settings_by_which_faust_loses_messages_are_refused(trial: Any) -> None:
             lambda app: setattr(app.conf, "topic_allow_declare", True)
         )
         assert "tables: counts" in changed(lambda app: app.Table("counts"))
-        assert "a transport that acknowledges" in changed(
+        assert "a transport or stream that acknowledges" in changed(
             lambda app: setattr(app, "transport", faust.App("plain", broker="kafka://x").transport)
         )
 

@@ -171,7 +171,8 @@ class House:
                 "TRUNCATE imbalance.reading_days, imbalance.group_days, imbalance.memberships, "
                 "imbalance.meters, imbalance.groups, imbalance.usage_points, imbalance.markers, "
                 "imbalance.outbox, imbalance.modules, imbalance.concentrators, "
-                "imbalance.forecast_markers, imbalance.group_forecast_markers "
+                "imbalance.forecast_markers, imbalance.group_forecast_markers, "
+                "imbalance.onset_days, imbalance.group_onsets, imbalance.group_hour_alarms "
                 "RESTART IDENTITY CASCADE"
             )
             conn.execute("UPDATE imbalance.nightly SET done_to = '-infinity'")

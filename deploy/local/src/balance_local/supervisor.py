@@ -145,6 +145,8 @@ def say(text: str) -> None:
 
 def _services(folder: Path, names: Sequence[str]) -> list[Service]:
     wanted = [(service, role) for service in names for role in ROLES]
+    if "imbalance" in names:
+        wanted.append(("imbalance", "agents"))
     if "ingest" in names and os.environ.get("BALANCE_INGEST_MQTT_URL"):
         wanted.append(("ingest", "edge"))
     if "imbalance" in names and os.environ.get("BALANCE_IMBALANCE_WEATHER_SERVICE"):

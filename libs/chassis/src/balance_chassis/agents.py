@@ -82,6 +82,7 @@ class Agent(Generic[T]):
         refuse_uvloop(asyncio.get_running_loop())
         _quiet()
         self._stop = stop
+        self._ending = False
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._thread = OneThread(self.name)
         try:
@@ -107,15 +108,18 @@ class Agent(Generic[T]):
                 self._consumer.settled(messages)
                 self.progress.done += len(messages)
         except asyncio.CancelledError:
+            if not self._ending:
+                self._tell(Fatal(f"{self.name}: Faust cancelled it, which nothing here asked for"))
             raise
         except BaseException as error:
-            await self._tell(error)
+            self._tell(error)
+            # Never to return: Faust must not learn that anything ended.
+            await asyncio.get_running_loop().create_future()
 
-    async def _tell(self, error: BaseException) -> None:
-        """Tell `run` what cannot be borne, and never return: Faust must not learn that anything ended."""
+    def _tell(self, error: BaseException) -> None:
+        """Tell `run` what cannot be borne."""
         if not self._ended.done():
             self._ended.set_exception(error)
-        await asyncio.get_running_loop().create_future()
 
     async def _live(self, app: faust.App) -> None:
         """Until `stop`, or until something ends that should not; then end the application. Raises what it
@@ -139,6 +143,7 @@ class Agent(Generic[T]):
 
     async def _end(self, app: faust.App) -> None:
         """Let what is in hand be finished; give it up if that is late, or if it cannot be."""
+        self._ending = True
         ending = asyncio.create_task(app.stop())
         if not self._ended.done() and not app.crashed:
             signs: list[asyncio.Future[Any]] = [ending, self._ended]

@@ -8,7 +8,7 @@ was said to be settled shut these ways; the body of the agent is in `agents`.
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 from weakref import WeakSet
 
@@ -76,12 +76,26 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
             await stop_client(client, _CLIENT_PATIENCE_S)
 
 
+class _Stream(faust.Stream[Any]):
+    """A stream that acknowledges through its consumer; the one in C has its own copy of how."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        messages: Any = self._py_aiter()
+        self._active_agens.add(messages)
+        return messages  # type: ignore[no-any-return] # an asynchronous generator, as Faust's own
+
+
 class SettledConsumer(driver.Consumer):
-    """Acknowledges what was said to be settled, and nothing else, whatever becomes of streams and agents."""
+    """Acknowledges what was said to be settled, and nothing else, whatever becomes of streams and agents.
+
+    Nor is anything committed beyond a message that Faust gave back unsettled: it would wait for no message
+    but those it has itself.
+    """
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self._settled: WeakSet[Any] = WeakSet()
+        self._unsettled: dict[tuple[Any, int], int] = {}
         self._given_up = asyncio.Event()
 
     def settled(self, messages: Iterable[Any]) -> None:
@@ -95,10 +109,14 @@ class SettledConsumer(driver.Consumer):
 
     def ack(self, message: Any) -> bool:
         """Acknowledge a message if it is settled and its partition is still held as when it came."""
-        held = message.generation_id == self.app.consumer_generation_id
+        generation = self.app.consumer_generation_id
+        held = message.generation_id == generation
         if message in self._settled and held and not self._given_up.is_set():
             return bool(super().ack(message))
         # Skipped by Faust, or of a partition that was given back: not to be waited for, nor committed.
+        if held:
+            at = (message.tp, generation)
+            self._unsettled[at] = min(message.offset, self._unsettled.get(at, message.offset))
         self._unacked_messages.discard(message)
         message.acked = True
         return False
@@ -114,11 +132,17 @@ class SettledConsumer(driver.Consumer):
             self.thread_loop.close()
 
     async def _commit(self, offsets: Any) -> bool:
-        if self._given_up.is_set():
+        generation = self.app.consumer_generation_id
+        settled = {
+            tp: offset
+            for tp, offset in offsets.items()
+            if offset <= self._unsettled.get((tp, generation), offset)
+        }
+        if self._given_up.is_set() or not settled:
             return False
         try:
             # The client goes on trying for as long as the broker is away.
-            return bool(await unless_stopped(super()._commit(offsets), self._given_up))
+            return bool(await unless_stopped(super()._commit(settled), self._given_up))
         except Stopped:
             return False
 
@@ -143,6 +167,7 @@ def new_app(kafka: KafkaSettings, group: str, topics: Iterable[str], body: Body)
         broker_request_timeout=max(_REQUEST_TIMEOUT_S, 2 * kafka.session_timeout_s),
         datadir=tempfile.gettempdir(),
         loop=asyncio.get_running_loop(),
+        Stream=_Stream,
         **SETTINGS,
     )
     app.transport = _Transport(app.conf.broker_consumer, app)
@@ -174,8 +199,9 @@ def refuse_unsafe(app: faust.App) -> None:
         wrong.append(f"processing_guarantee={guarantee.name}")
     if app.tables.data:
         wrong.append(f"tables: {', '.join(app.tables.data)}")
-    if not isinstance(app.transport, _Transport):
-        wrong.append("a transport that acknowledges what was not settled")
+    stream: Any = conf.Stream
+    if not isinstance(app.transport, _Transport) or not issubclass(stream, _Stream):
+        wrong.append("a transport or stream that acknowledges what was not settled")
     if wrong:
         raise Fatal(f"expected a Faust application that loses nothing, found {'; '.join(wrong)}")
     refuse_uvloop(asyncio.get_running_loop())

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from balance_chassis.agents import Agent
 from balance_chassis.errors import Fatal
 from balance_chassis.framing import make_codec
 from balance_chassis.kafka import Record, make_producer
@@ -24,6 +25,7 @@ from balance_imbalance import handlers
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_forecasts import MarkForecastsOfWeather, PostgresForecasts
 from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, PostgresInadequacy
+from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
 from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeatherMarks, PostgresWeatherStore
@@ -31,20 +33,22 @@ from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.adapters.publishing_by_topic import TopicRenderer
 from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
 from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
+from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
 from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.adapters.weather_http import WeatherClient
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
-from balance_imbalance.domain.messages import Asset, ReadingDays
+from balance_imbalance.domain.messages import Asset, ChangedGroupDay, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.entrypoints import kafka
 from balance_imbalance.entrypoints.weather import WeatherPoller
 from balance_imbalance.forecasting import Forecasts
 from balance_imbalance.inadequacy import Inadequacy
 from balance_imbalance.metrics import ImbalanceMetrics
+from balance_imbalance.onsets import Watching
 from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 
 SERVICE = "imbalance"
-_FORECASTS_A_TRANSACTION = 2000
+_FORECASTS_A_TRANSACTION = 4000
 _LEAST_CONNECTIONS = 10
 """What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
@@ -108,10 +112,31 @@ class Assembly:
             self._weather(),
         ]
 
+    def agents(self) -> Sequence[Runnable]:
+        """Onset and hourly alarm; what they find goes out by the worker's publisher."""
+        store = PostgresOnsetStore(self._pool, self._calendar, self._settings.onset)
+        watching = Watching(store, self._settings.onset, self._metrics.watched)
+
+        def decode(record: Record) -> ChangedGroupDay | str:
+            return kafka.decode_group_day(self._codec, self._calendar, record.value)
+
+        return [
+            Agent(
+                topics=[catalogue.IMBALANCE],
+                group=kafka.ONSET_GROUP,
+                kafka=self._settings.installation.kafka,
+                decode=decode,
+                handle=watching.handle,
+                metrics=self._process.metrics,
+                key=lambda message: message,
+                version=self._process.version,
+            )
+        ]
+
     def _renderer(self) -> TopicRenderer:
         return TopicRenderer(
             {
-                catalogue.IMBALANCE: GroupDayRenderer(self._codec),
+                catalogue.IMBALANCE: together(GroupDayRenderer(self._codec), OnsetRenderer(self._codec)),
                 catalogue.FORECASTS: ForecastRenderer(self._codec),
                 catalogue.INADEQUACY: InadequacyRenderer(self._codec),
             }
@@ -239,6 +264,7 @@ ROLES: dict[str, Callable[[Assembly], Sequence[Runnable]]] = {
     "live": Assembly.live,
     "backlog": Assembly.backlog,
     "worker": Assembly.worker,
+    "agents": Assembly.agents,
     "weather": Assembly.weather,
 }
 

@@ -56,6 +56,21 @@ class ImbalanceMetrics:
             "Forecasts whose figures changed and were named to the publisher",
             registry=registry,
         )
+        self.onsets_changed = Counter(
+            "balance_imbalance_onsets_changed_total",
+            "Onsets that changed or were withdrawn, and were named to the publisher",
+            registry=registry,
+        )
+        self.hour_alarms_changed = Counter(
+            "balance_imbalance_hour_alarms_changed_total",
+            "Hourly alarms that changed or were withdrawn, and were named to the publisher",
+            registry=registry,
+        )
+
+    def watched(self, onsets: int, alarms: int) -> None:
+        """Count one transaction on onsets and hourly alarms."""
+        self.onsets_changed.inc(onsets)
+        self.hour_alarms_changed.inc(alarms)
 
     def inadequacy_computed(self, taken: int, changed: int) -> None:
         """Count one transaction on inadequacy days."""

@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Protocol
 
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
+from balance_imbalance.domain.baseline import WatchedDay
 from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
 from balance_imbalance.domain.forecast_subjects import Forecast, Subject
 from balance_imbalance.domain.messages import Assets, ReadingDay
+from balance_imbalance.domain.onset import Followed, State
 from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.weather import ObjectPath, Weather
 from balance_imbalance.domain.weather_reports import WeatherReport
@@ -254,4 +256,46 @@ class ForecastStore(Protocol):
         """Begin a transaction on at most so many (subject, day) that were marked ``quiet_s`` ago; none when
         none is due.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Followable:
+    """The days of a group to go over, what those before mean for them, and those of the window before.
+
+    ``after`` is the last day that is not gone over again, None when all are.
+    """
+
+    group: int
+    after: datetime | None
+    state: State
+    past: Sequence[WatchedDay]
+    days: Sequence[WatchedDay]
+
+
+class OnsetWork(Protocol):
+    """One transaction on onsets and hourly alarms (§8)."""
+
+    def numbers(self, group_ids: Sequence[str]) -> Mapping[str, int]:
+        """Numbers of those of these groups that are known."""
+        ...
+
+    def since(self, group: int, first: datetime) -> Followable:
+        """Hold the group, and read its group-days from ``first`` on, or from an earlier one if what the days
+        before mean is not remembered up to there. Hold groups in their order.
+        """
+        ...
+
+    def write(self, followable: Followable, followed: Followed, is_recomputation: bool) -> tuple[int, int]:
+        """Remember the states; keep onsets and alarms that changed with a version of one more, withdraw what
+        is no longer found, name both to the publisher. Gives how many onsets and alarms these are.
+        """
+        ...
+
+
+class OnsetStore(Protocol):
+    """Onsets and hourly alarms."""
+
+    def work(self) -> AbstractContextManager[OnsetWork]:
+        """Begin a transaction."""
         ...

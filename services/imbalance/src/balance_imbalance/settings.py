@@ -11,6 +11,7 @@ from balance_chassis import settings as chassis
 
 from balance_imbalance.adapters.weather_service import WeatherService, read_service
 from balance_imbalance.domain.inadequacy import InadequacyRules
+from balance_imbalance.domain.onset_rules import OnsetRules
 from balance_imbalance.domain.rules import Rules
 
 WEATHER_SERVICE = "BALANCE_IMBALANCE_WEATHER_SERVICE"
@@ -26,6 +27,7 @@ class ImbalanceSettings:
     """How many group-days the worker computes and writes at once."""
     recompute_from: date | None
     """First metering day that other settings or a newer algorithm recompute; None for all."""
+    onset: OnsetRules
     inadequacy: InadequacyRules
     weather: WeatherService | None
     """The weather service of role weather; None for an installation without one."""
@@ -69,11 +71,34 @@ def load(environment: Mapping[str, str] | None = None) -> ImbalanceSettings:
             "BALANCE_IMBALANCE_GROUP_DAYS_A_TRANSACTION", 400, at_least=1, at_most=10_000
         ),
         recompute_from=reader.day("BALANCE_IMBALANCE_RECOMPUTE_FROM"),
+        onset=read_onset(reader),
         inadequacy=read_inadequacy(reader, heating_base),
         weather=weather,
     )
     reader.check()
     return settings
+
+
+def read_onset(reader: chassis.Reader) -> OnsetRules:
+    """Settings of onset and hourly alarm."""
+    default, prefix = OnsetRules(), "BALANCE_IMBALANCE_ONSET"
+    rules = OnsetRules(
+        window_days=reader.integer(f"{prefix}_WINDOW_DAYS", default.window_days, at_least=7, at_most=366),
+        least_days=reader.integer(f"{prefix}_LEAST_DAYS", default.least_days, at_least=5, at_most=366),
+        least_spread=reader.number(f"{prefix}_LEAST_SPREAD", default.least_spread, at_least=1e-6, at_most=1),
+        most_score=reader.number(f"{prefix}_MOST_SCORE", default.most_score, at_least=1, at_most=1000),
+        slack=reader.number(f"{prefix}_SLACK", default.slack, at_most=10),
+        threshold=reader.number(f"{prefix}_THRESHOLD", default.threshold, at_least=0.1, at_most=1000),
+        size_days=reader.integer(f"{prefix}_SIZE_DAYS", default.size_days, at_least=1, at_most=56),
+        watched_days=reader.integer(f"{prefix}_WATCHED_DAYS", default.watched_days, at_least=1, at_most=3660),
+        hour_sigmas=reader.number(f"{prefix}_HOUR_SIGMAS", default.hour_sigmas, at_least=1, at_most=1000),
+    )
+    if rules.least_days > rules.window_days:
+        reader.problems.append(
+            f"{prefix}_LEAST_DAYS: expected at most {prefix}_WINDOW_DAYS ({rules.window_days}), "
+            f"found {rules.least_days}"
+        )
+    return rules
 
 
 def read_inadequacy(reader: chassis.Reader, heating_base: int) -> InadequacyRules:

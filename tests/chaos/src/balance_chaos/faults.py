@@ -50,6 +50,7 @@ def kill_supervisor_too(made: Installation, _root: Path) -> None:
 def every_fault() -> Sequence[Fault]:
     """One of each: every role of every service, broker, database, supervisor."""
     roles = [kill_service(service, role) for service in supervisor.SERVICES for role in supervisor.ROLES]
+    roles.append(kill_service("imbalance", "agents"))
     return [*roles, kill_broker, kill_database, kill_supervisor_too]
 
 

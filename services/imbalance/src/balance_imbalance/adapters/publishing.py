@@ -33,7 +33,7 @@ class ByTopic:
 
 
 class GroupDayRenderer:
-    """Renders the (group, day start) keys of outbox rows; ``codec`` takes raw timestamps."""
+    """Renders the (group, day start) keys of outbox rows, and no others; ``codec`` takes raw timestamps."""
 
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
@@ -43,7 +43,7 @@ class GroupDayRenderer:
         return [
             self._outgoing(topic, row)
             for topic, keys in keys_by_topic(rows).items()
-            for row in _current(conn, keys)
+            for row in _current(conn, [key for key in keys if len(key) == 2])
         ]
 
     def _outgoing(self, topic: str, row: Mapping[str, Any]) -> Outgoing:

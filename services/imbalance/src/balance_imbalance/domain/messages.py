@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from balance_kernel.plans import SessionSetting, Setting
@@ -92,6 +93,15 @@ class Concentrator:
     concentrator_id: str
     version: int
     settings: Sequence[SessionSetting]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedGroupDay:
+    """A group-day of which a new version was published."""
+
+    group_id: str
+    day_start: datetime
+    is_recomputation: bool
 
 
 _Entity = TypeVar("_Entity")

@@ -1,0 +1,120 @@
+"""Onsets and hourly alarms, in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from typing import Any
+
+from balance_chassis.outbox import Outbox
+from balance_chassis.postgres import copy_binary
+from balance_kernel.calendar import Calendar
+from balance_schemas import catalogue
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool
+
+from balance_imbalance.adapters.onset_rows import (
+    from_row_state,
+    from_row_watched_day,
+    to_columns_alarms,
+    to_columns_onsets,
+    to_row_state,
+)
+from balance_imbalance.adapters.publishing_onsets import HOUR_ALARM_KEY, ONSET_KEY
+from balance_imbalance.adapters.queries import SCHEMA, statement
+from balance_imbalance.domain.onset import Followed, State
+from balance_imbalance.domain.onset_rules import ONSET_VERSION, OnsetRules
+from balance_imbalance.ports import Followable
+
+_BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
+_COLUMNS = ("balance_group", "day_start", "state", "settings_hash")
+_TYPES = ("int4", "timestamptz", "jsonb", "text")
+
+
+class PostgresOnsetStore:
+    """Implements `ports.OnsetStore`."""
+
+    def __init__(self, pool: ConnectionPool[Connection[Any]], calendar: Calendar, rules: OnsetRules) -> None:
+        self._pool = pool
+        self._calendar = calendar
+        self._rules = rules
+
+    @contextmanager
+    def work(self) -> Iterator[PostgresOnsetWork]:
+        """See the port."""
+        with self._pool.connection() as conn:
+            yield PostgresOnsetWork(conn, self._calendar, self._rules)
+
+
+class PostgresOnsetWork:
+    """Implements `ports.OnsetWork` on an open transaction."""
+
+    def __init__(self, conn: Connection[Any], calendar: Calendar, rules: OnsetRules) -> None:
+        self._conn = conn
+        self._calendar = calendar
+        self._rules = rules
+        self._outbox = Outbox(SCHEMA)
+
+    def numbers(self, group_ids: Sequence[str]) -> dict[str, int]:
+        """See the port."""
+        return dict(self._conn.execute(statement("groups_by_id"), {"ids": list(group_ids)}).fetchall())
+
+    def since(self, group: int, first: datetime) -> Followable:
+        """See the port."""
+        # A snapshot of its own for each statement: the lock first, then what is to be read.
+        self._conn.execute(statement("lock_onsets"), {"group": group})
+        key = {"group": group, "first": first, "settings_hash": self._rules.settings_hash}
+        row = self._conn.execute(statement("onset_state_before"), key).fetchone()
+        after, state = (row[0], from_row_state(row[1])) if row else (None, State())
+        window = self._calendar.shift(after, -self._rules.window_days) if after else _BEGINNING
+        with self._conn.cursor(binary=True) as cur:
+            rows = cur.execute(statement("watched_group_days"), {"group": group, "first": window}).fetchall()
+        days = [from_row_watched_day(row, self._calendar) for row in rows]
+        past = [day for day in days if after and day.start_s <= after.timestamp()]
+        return Followable(group, after, state, past, days[len(past) :])
+
+    def write(self, followable: Followable, followed: Followed, is_recomputation: bool) -> tuple[int, int]:
+        """See the port."""
+        key = {"group": followable.group, "after": followable.after or _BEGINNING}
+        self._conn.execute(statement("forget_onset_days"), key)
+        stamp = self._rules.settings_hash
+        rows = [
+            (followable.group, self._start(day.number), Jsonb(to_row_state(state)), stamp)
+            for day, state in followed.states
+        ]
+        with self._conn.cursor() as cur:
+            copy_binary(cur, f"{SCHEMA}.onset_days", _COLUMNS, _TYPES, rows)
+        result = {
+            **key,
+            "is_recomputation": is_recomputation,
+            "algorithm_version": ONSET_VERSION,
+            "settings_hash": stamp,
+        }
+        onsets = self._written_onsets(followed, result)
+        alarms = self._written_alarms(followable, followed, result)
+        keys = [[ONSET_KEY, followable.group, int(at.timestamp())] for at in onsets]
+        keys += [[HOUR_ALARM_KEY, followable.group, int(at.timestamp())] for at in alarms]
+        self._outbox.add(self._conn, catalogue.IMBALANCE, keys)
+        return len(onsets), len(alarms)
+
+    def _written_onsets(self, followed: Followed, result: dict[str, Any]) -> list[datetime]:
+        columns = to_columns_onsets(list(followed.onsets.values()), self._calendar)
+        changed = self._conn.execute(statement("upsert_onsets"), {**result, **columns}).fetchall()
+        found = {**result, "found": list(columns["alarmed_days"])}
+        changed += self._conn.execute(statement("withdraw_onsets"), found).fetchall()
+        return [at for (at,) in changed]
+
+    def _written_alarms(
+        self, followable: Followable, followed: Followed, result: dict[str, Any]
+    ) -> list[datetime]:
+        columns = to_columns_alarms(list(followed.alarms.values()))
+        changed = self._conn.execute(statement("upsert_hour_alarms"), {**result, **columns}).fetchall()
+        end = self._calendar.next_day(followable.after) if followable.after else _BEGINNING
+        found = {**result, "found": list(columns["starts"]), "after_end": end}
+        changed += self._conn.execute(statement("withdraw_hour_alarms"), found).fetchall()
+        return [at for (at,) in changed]
+
+    def _start(self, number: int) -> datetime:
+        return self._calendar.start_of(date.fromordinal(number))
