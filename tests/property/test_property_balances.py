@@ -1,5 +1,5 @@
 """Imbalance on a real database, told readings, register and weather in any order, gives the oracle's
-group-days and longer spans.
+group-days, longer spans, forecasts, inadequacy days, onsets and alarms.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from balance_chaos.follow_ups import follow_ups, follow_ups_from_views, unlike_follow_ups
 from balance_chaos.longer_spans import spans_from_views, told_spans, unlike_spans
 from balance_chaos.outcome import Outcome, differences, outcome
 from balance_chaos.published import GROUP_DAY, reduced
@@ -22,19 +23,32 @@ from balance_chassis.postgres import make_pool
 from balance_chassis.testing import NewInstallation
 from balance_imbalance import handlers
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
+from balance_imbalance.adapters.postgres_forecasts import MarkForecastsOfWeather, PostgresForecasts
+from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, PostgresInadequacy
+from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
-from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
+from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.adapters.publishing_by_topic import TopicRenderer
+from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
+from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
+from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
+from balance_imbalance.domain.inadequacy import InadequacyRules
+from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
+from balance_imbalance.domain.onset_rules import OnsetRules
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.entrypoints import kafka
+from balance_imbalance.forecasting import Forecasts
+from balance_imbalance.inadequacy import Inadequacy
+from balance_imbalance.onsets import Watching
 from balance_kernel.calendar import Calendar
 from balance_local.installation import Installation
-from balance_oracle.balance_worlds import BalanceWorld, make_balance_world
+from balance_oracle.balance_worlds import BalanceWorld, make_balance_world, make_building
 from balance_oracle.describe import Described
 from balance_oracle.fleets import PLACES
 from balance_oracle.spans import all_spans
-from balance_schemas import avsc
+from balance_schemas import avsc, catalogue
 from balance_schemas.codec import Codec
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -47,7 +61,7 @@ Pool = ConnectionPool[Connection[Any]]
 EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "6"))
 READINGS = "balance.v1.ReadingDaysComputed"
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
-AGED = "UPDATE imbalance.markers SET marked_at = marked_at - INTERVAL '1 minute'"
+AGED = "UPDATE imbalance.{}markers SET marked_at = marked_at - INTERVAL '1 minute'"
 TABLES = """SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
     WHERE schemaname = 'imbalance' AND tablename NOT IN ('clock', 'nightly', 'rules_in_force', 'heating_base')
     AND tablename !~ 'migration'"""
@@ -67,8 +81,40 @@ class Service:
         self.calendar = Calendar(description.zone, description.day_start_hour)
         self.rules = Rules()
         store = PostgresGroupDayStore(self.pool, self.calendar, self.rules, None)
-        marks = PostgresWeatherMarks(self.pool, self.calendar, self.rules.lookback_days)
+        also: list[AlsoMark] = [MarkWeather(self.calendar), MarkForecastsOfWeather(self.calendar)]
+        marks = PostgresWeatherMarks(self.pool, self.calendar, self.rules.lookback_days, also)
+        self.watching = Watching(
+            PostgresOnsetStore(self.pool, self.calendar, OnsetRules()), OnsetRules(), lambda *_: None
+        )
+        forecasts = [
+            Forecasts(
+                PostgresForecasts(self.pool, self.calendar, self.rules, kind),
+                store.clock,
+                self.calendar,
+                self.rules,
+                fills,
+                100,
+                lambda *_: None,
+            )
+            for kind, fills in ((FORECAST, True), (GROUP_FORECAST, False))
+        ]
+        inadequacy = Inadequacy(
+            PostgresInadequacy(self.pool, self.calendar, InadequacyRules()),
+            store.clock,
+            self.calendar,
+            self.rules.grace_s,
+            lambda *_: None,
+        )
+        self.render = TopicRenderer(
+            {
+                catalogue.IMBALANCE: together(GroupDayRenderer(CODEC), OnsetRenderer(CODEC)),
+                catalogue.FORECASTS: ForecastRenderer(CODEC),
+                catalogue.INADEQUACY: InadequacyRenderer(CODEC),
+            }
+        )
         self.steps: Sequence[Callable[[], int]] = (
+            *(one.step for one in forecasts),
+            inadequacy.step,
             handlers.Computing(store, self.rules, self.calendar, 50, lambda *_: None).step,
             handlers.Sweep(store, self.rules, self.calendar).step,
             handlers.MarkingWeather(marks, self.rules.heating_base).step,
@@ -101,7 +147,8 @@ class Service:
     def step(self, number: int) -> int:
         """One step of one worker, as if it had waited; gives how much it did."""
         with self.pool.connection() as connection:
-            connection.execute(AGED)
+            for kind in ("", "forecast_", "group_forecast_", "inadequacy_"):
+                connection.execute(AGED.format(kind).encode())
         return self.steps[number]()
 
     def settle(self) -> None:
@@ -110,13 +157,17 @@ class Service:
             pass
 
     def publish(self) -> int:
-        """What the outbox names, as bytes and back."""
-        outbox, render = Outbox("imbalance"), GroupDayRenderer(CODEC)
+        """What the outbox names, as bytes and back; the agents of group-days hear of them."""
+        outbox = Outbox("imbalance")
         with self.pool.connection() as connection:
             rows = outbox.claim(connection, 1000)
-            for outgoing in render(connection, rows) if rows else []:
-                self.published.append(CODEC.decode(outgoing.value or b""))
+            values = [one.value or b"" for one in self.render(connection, rows)] if rows else []
             outbox.forget(connection, rows)
+        told = [(*CODEC.decode(value), value) for value in values]
+        self.published += [(name, message) for name, message, _ in told]
+        changed = [value for name, _, value in told if name == GROUP_DAY]
+        self.random.shuffle(changed)
+        self.watching.handle([kafka.decode_group_day(CODEC, self.calendar, value) for value in changed])
         return len(rows)
 
 
@@ -193,18 +244,21 @@ def test_every_order_gives_the_group_days_and_spans_of_the_oracle(
     @given(st.integers(0, 2**32), st.integers(0, 2**32))
     def hold(of_world: int, of_order: int) -> None:
         empty(pool)
-        world = make_balance_world(Random(of_world), [place], most_days=33)
+        make = make_building if of_world % 4 == 0 else make_balance_world
+        world = make(Random(of_world), [place])
         service = Service(made, Random(of_order), pool)
         play(service, world)
-        days = world.group_days()
+        known, days = world.known(), world.group_days()
         wanted = only_group_days({(one.group.group_id, one.day * 1000): one.figures() for one in days})
         with pool.connection() as connection:
             shown = only_group_days(group_days_from_views(connection))
             spans_shown = spans_from_views(connection)
+            followed = follow_ups_from_views(connection)
         assert differences(wanted, shown) == []
         group_days = [(name, value) for name, value in service.published if name == GROUP_DAY]
         assert differences(wanted, reduced(group_days)) == []
-        spans = told_spans(all_spans(days, world.known().days, world.settings))
+        spans = told_spans(all_spans(days, known.days, world.settings))
         assert unlike_spans(spans, spans_shown) == []
+        assert unlike_follow_ups(follow_ups(known, days, world.clock // 1000), followed) == []
 
     hold()

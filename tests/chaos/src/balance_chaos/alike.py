@@ -14,6 +14,13 @@ STATISTICAL = frozenset(
         "unregistered",
         "imbalance_lowest",
         "imbalance_highest",
+        "used",
+        "expected",
+        "lowest",
+        "highest",
+        "size_a_day",
+        "size_an_hour",
+        "excess",
     }
 )
 """Compared within a base unit and 10⁻⁹ of their size, everything else exactly."""

@@ -113,6 +113,35 @@ def make_balance_world(
     )
 
 
+def make_building(
+    random: Random, places: Sequence[tuple[str, int, int]] = PLACES, least_days: int = 40
+) -> BalanceWorld:
+    """A building of like homes through a cold spell, each with a thermometer in its room."""
+    place = _moved(random, make_place(random, least_days, least_days + 20, places))
+    sky = {day: [t - 12_000 for t in temperatures] for day, temperatures in make_sky(random, place).items()}
+    resource = random.choice(("GAS", "HEAT"))
+    homes, rooms = [], []
+    for number in range(random.randint(7, 10)):
+        home = make_home(random, place, f"F-{number}", resource, sky)
+        path = ["Centre", "Ialoveni", "Crasescu", "5/2", f"flat {number}"][: random.choice((5,) * 9 + (4,))]
+        homes.append(replace(home, described=home.described | {"object_path": path}))
+        if random.random() < 0.9:
+            rooms.append(make_thermometer(random, place, f"T-{number}", f"R-F-{number}"))
+    supply = make_supply(random, place, "S-0", resource, homes, 1.0)
+    described = make_groups(random, place, resource, ["S-0"], [f"F-{n}" for n in range(len(homes))])
+    everyone = [*homes, *rooms, supply]
+    return BalanceWorld(
+        place,
+        tuple(v for one in everyone for v in _history(random, one.described)),
+        tuple(version for one in described[:1] for version in _history(random, one)),
+        (),
+        (),
+        tuple(weather_days(random, place, sky)),
+        tuple(_readings(random, everyone)),
+        place.end_ms + random.choice((0, 36, 60)) * HOUR_MS,
+    )
+
+
 def _moved(random: Random, place: Place) -> Place:
     """Some days earlier, so that a change of the clocks has a past."""
     days = MeteringDays(place.zone, place.day_start_hour)

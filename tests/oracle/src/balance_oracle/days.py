@@ -26,6 +26,14 @@ class MeteringDays:
         day = datetime.fromtimestamp(instant, UTC).astimezone(self._zone).date()
         return day if self._start(day) <= instant else day - timedelta(days=1)
 
+    def date_of(self, day: int) -> date:
+        """The date of a metering day."""
+        return self._date(day)
+
+    def start_of(self, day: date) -> int:
+        """When the metering day of a date starts."""
+        return self._start(day)
+
     def local(self, instant: int) -> datetime:
         """What clocks on the wall show."""
         return datetime.fromtimestamp(instant, UTC).astimezone(self._zone)
