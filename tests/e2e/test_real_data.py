@@ -63,17 +63,59 @@ def rows(done: Replayed, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         return connection.execute(query, parameters).fetchall()
 
 
-def test_a_year_of_l_town_has_the_known_months() -> None:
+@pytest.fixture(scope="module")
+def year() -> Iterator[Replayed]:
     with played("ltown-year") as done:
-        (span,) = done.spans
-        assert [month.month.month for month in span.months] == list(MONTHS)
-        for month in span.months:
-            imbalance, inflow = MONTHS[month.month.month]
-            assert month.imbalance is not None
-            assert month.supply is not None
-            assert month.imbalance / 1e6 == pytest.approx(imbalance, rel=1e-3)
-            assert month.supply / 1e6 == pytest.approx(inflow, rel=1e-3)
-            assert month.verdict == "LOSS"
+        yield done
+
+
+def test_a_year_of_l_town_has_the_known_months(year: Replayed) -> None:
+    (span,) = year.spans
+    assert [month.month.month for month in span.months] == list(MONTHS)
+    for month in span.months:
+        imbalance, inflow = MONTHS[month.month.month]
+        assert month.imbalance is not None
+        assert month.supply is not None
+        assert month.imbalance / 1e6 == pytest.approx(imbalance, rel=1e-3)
+        assert month.supply / 1e6 == pytest.approx(inflow, rel=1e-3)
+        assert month.verdict == "LOSS"
+
+
+def test_a_year_of_l_town_shows_both_leaks_as_onsets_and_the_burst_as_an_alarm(year: Replayed) -> None:
+    """p280 bursts 2019-02-10 13:05, p277 grows from 05-30 to 08-11; p257 is there from hour one."""
+    found = rows(
+        year,
+        "select (alarmed_day at time zone 'UTC')::date::text, (since_day at time zone 'UTC')::date::text,"
+        " side, state, size_per_hour from imbalance.v_group_onsets order by alarmed_day",
+    )
+    alarmed = [day for day, *_ in found]
+    assert alarmed == ["2019-02-10", "2019-06-12", "2019-07-20", "2019-08-24"]
+    assert {(side, state) for _, _, side, state, _ in found} == {("RISE", "OPEN")}
+    assert found[0][1] == "2019-02-10"
+    assert found[0][4] / 1e6 == pytest.approx(5.2, abs=0.1)
+    assert found[1][1] > "2019-05-30"
+    alarms = rows(
+        year, "select start_at, confirmed_at, hours_above, excess_per_hour from imbalance.v_group_alarms"
+    )
+    ((start, confirmed, hours, excess),) = alarms
+    assert (start, confirmed) == (
+        datetime(2019, 2, 10, 13, tzinfo=UTC),
+        datetime(2019, 2, 10, 15, tzinfo=UTC),
+    )
+    assert (hours, excess / 1e6) == (11, pytest.approx(5.2, abs=0.2))
+
+
+def test_the_loss_of_l_town_that_was_always_there_shows_at_night(year: Replayed) -> None:
+    """Before the burst 32.6 % of the inflow are lost, and 48.9 % in the hours 02:00 to 04:00."""
+    ((share, night_share),) = rows(
+        year,
+        "select sum(imbalance) / sum(supply), sum(night_imbalance) / sum(night_supply)"
+        " from imbalance.v_group_days where day_start >= '2019-01-07' and day_start < '2019-02-10'",
+    )
+    assert (float(share), float(night_share)) == (
+        pytest.approx(0.326, abs=0.001),
+        pytest.approx(0.489, abs=0.002),
+    )
 
 
 def test_82_meters_of_l_town_show_the_burst_of_10_february() -> None:
