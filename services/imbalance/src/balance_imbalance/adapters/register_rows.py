@@ -29,8 +29,7 @@ _RESOURCES = list(Resource)
 def read_meters(conn: Connection[Any], usage_points: Sequence[int]) -> Mapping[int, Sequence[Meter]]:
     """Meters of these usage points in the order fitted; those without are left out."""
     found: defaultdict[int, list[Meter]] = defaultdict(list)
-    rows = conn.execute(statement("meters"), {"usage_points": list(usage_points), "forever": FOREVER})
-    for point, *meter in rows:
+    for point, *meter in _rows(conn, "meters", usage_points=list(usage_points)):
         found[point].append(Meter(*meter))
     return found
 
@@ -38,7 +37,7 @@ def read_meters(conn: Connection[Any], usage_points: Sequence[int]) -> Mapping[i
 def read_memberships(conn: Connection[Any], groups: Sequence[int]) -> Mapping[int, Sequence[Membership]]:
     """Resolved memberships of these groups in the order of the register; groups without are left out."""
     found: defaultdict[int, list[Membership]] = defaultdict(list)
-    rows = conn.execute(statement("memberships"), {"groups": list(groups), "forever": FOREVER})
+    rows = _rows(conn, "memberships", groups=list(groups))
     for group, point, role, coefficient, valid_from, valid_to in rows:
         found[group].append(Membership(point, _ROLES[role], coefficient, valid_from, valid_to))
     return found
@@ -97,11 +96,17 @@ def read_points(conn: Connection[Any], usage_points: Iterable[int]) -> Mapping[i
 
 def read_equipment(conn: Connection[Any], usage_points: Iterable[int]) -> Equipment:
     """Allowances and thermometers of these usage points."""
-    asked = {"usage_points": sorted(set(usage_points)), "forever": FOREVER}
+    asked = sorted(set(usage_points))
     allowances: defaultdict[int, list[Allowance]] = defaultdict(list)
-    for point, start, end, days in conn.execute(statement("allowances"), asked):
+    for point, start, end, days in _rows(conn, "allowances", usage_points=asked):
         allowances[point].append(Allowance(start, end, days))
     thermometers: defaultdict[int, list[ThermometerSpan]] = defaultdict(list)
-    for point, start, end, thermometer in conn.execute(statement("thermometers"), asked):
+    for point, start, end, thermometer in _rows(conn, "thermometers", usage_points=asked):
         thermometers[point].append(ThermometerSpan(start, end, thermometer))
     return Equipment(allowances, thermometers)
+
+
+def _rows(conn: Connection[Any], name: str, **asked: Sequence[int]) -> Sequence[tuple[Any, ...]]:
+    """All at once and binary: these are read with every transaction of the worker."""
+    with conn.cursor(binary=True) as cur:
+        return cur.execute(statement(name), {**asked, "forever": FOREVER}).fetchall()
