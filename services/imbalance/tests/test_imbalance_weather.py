@@ -229,3 +229,11 @@ def test_spans_that_adjoin_are_one() -> None:
         span(TOWN, 2, 3),
     ]
     assert merged(changes, CALENDAR) == [span((), 0, 0), span(TOWN, 0, 4), span(TOWN, 6, 6)]
+
+
+def test_scattered_days_of_an_object_are_one_span() -> None:
+    days = list(CALENDAR.days(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)))
+    scattered = [WeatherSpan(TOWN, day, day) for day in days[::2]]
+    assert merged(scattered[:8], CALENDAR) == scattered[:8]
+    other = WeatherSpan((), days[0], days[0])
+    assert merged([*scattered, other], CALENDAR) == [other, WeatherSpan(TOWN, days[0], scattered[-1].last)]

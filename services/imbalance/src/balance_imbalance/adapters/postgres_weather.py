@@ -1,9 +1,10 @@
 """Weather in PostgreSQL: kept, read for many objects at once, and what depends on it marked.
 
 Whoever stores weather, or a reading of an outdoor thermometer, notes in the same transaction what changed.
-A step of the worker takes these notes and marks. It locks the groups that may depend on the weather FOR
-SHARE before it looks at their results: whoever computes one of them holds its row, and so either ended
-before, and its results are seen here and marked, or begins after the weather was stored.
+A step of the worker marks by these notes, some groups a transaction, and then forgets the notes; killed in
+between, it marks again. It locks groups FOR SHARE before it looks at their results: whoever computes one of
+them holds its row, and so either ended before, and its results are seen here and marked, or begins after the
+weather was stored. A group that gains a usage point meanwhile is marked by the register.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _TYPES = ("text[]", "int2", "text", "timestamptz", "int4[]", "int8", "timestampt
 _SPAN_COLUMNS = ("object_path", "first_day", "last_day", "until")
 _SPAN_TYPES = ("text[]", "timestamptz", "timestamptz", "timestamptz")
 _MOST_CHANGES = 10_000
+_GROUPS_AT_ONCE = 100
 _REPORTED = frozenset((Quality.VALID.code, Quality.EDITED.code))
 
 Thermometers = frozenset[tuple[int, ObjectPath]]
@@ -66,8 +68,8 @@ class PostgresWeatherStore:
 
 
 class PostgresWeatherMarks:
-    """Implements `ports.WeatherMarks`. ``also`` marks what else depends on weather, in the same
-    transaction.
+    """Implements `ports.WeatherMarks`. ``also`` marks what else depends on weather, by the table
+    `weather_points` of the transaction it is given.
     """
 
     def __init__(
@@ -86,10 +88,20 @@ class PostgresWeatherMarks:
     def mark(self) -> int:
         """See the port."""
         with self._pool.connection() as conn:
-            taken = conn.execute(statement("take_weather_changes"), {"limit": _MOST_CHANGES}).fetchall()
-            if taken:
-                changes = (WeatherSpan(tuple(path), first, last) for path, first, last in taken)
-                self._mark(conn, merged(changes, self._calendar))
+            taken = conn.execute(statement("weather_changes"), {"limit": _MOST_CHANGES}).fetchall()
+            if not taken:
+                return 0
+            changes = (WeatherSpan(tuple(path), first, last) for _, path, first, last in taken)
+            spans = merged(changes, self._calendar)
+            self._find_points(conn, spans, None)
+            groups = [group for (group,) in conn.execute(statement("groups_of_weather"))]
+        for start in range(0, len(groups), _GROUPS_AT_ONCE):
+            self._mark(spans, groups[start : start + _GROUPS_AT_ONCE])
+        with self._pool.connection() as conn:
+            self._find_points(conn, spans, None)
+            for also in self._also:
+                also(conn, spans)
+            conn.execute(statement("forget_weather_changes"), {"ids": [each[0] for each in taken]})
         return len(taken)
 
     def set_heating_base(self, base: int) -> None:
@@ -97,7 +109,19 @@ class PostgresWeatherMarks:
         with self._pool.connection() as conn:
             conn.execute(statement("set_heating_base"), {"base": base})
 
-    def _mark(self, conn: Connection[Any], spans: Sequence[WeatherSpan]) -> None:
+    def _mark(self, spans: Sequence[WeatherSpan], groups: Sequence[int]) -> None:
+        """Mark the days of some groups, one transaction; few, because they are held meanwhile."""
+        with self._pool.connection() as conn:
+            self._find_points(conn, spans, groups)
+            conn.execute(statement("share_groups"), {"groups": groups})
+            # A statement of its own: it sees what was computed before the locks were given.
+            query = statement("group_days_of_weather")
+            self._markers.add_selected(conn, query, {"groups": groups}, BACKLOG)
+
+    def _find_points(
+        self, conn: Connection[Any], spans: Sequence[WeatherSpan], groups: Sequence[int] | None
+    ) -> None:
+        """Fill the table `weather_points` of this transaction."""
         conn.execute(statement("make_weather_spans"))
         conn.execute(statement("make_weather_points"))
         rows = (
@@ -111,13 +135,8 @@ class PostgresWeatherMarks:
         )
         with conn.cursor() as cur:
             copy_binary(cur, "weather_spans", _SPAN_COLUMNS, _SPAN_TYPES, rows)
-        conn.execute(statement("find_weather_points"))
+        conn.execute(statement("find_weather_points"), {"groups": groups})
         conn.execute("ANALYZE weather_points")
-        conn.execute(statement("lock_groups_of_weather"))
-        # A statement of its own: it sees what was computed before the locks were given.
-        self._markers.add_selected(conn, statement("group_days_of_weather"), {}, BACKLOG)
-        for also in self._also:
-            also(conn, spans)
 
 
 def read_weather(

@@ -106,6 +106,7 @@ class Weather:
 
     def mean(self, object_path: ObjectPath, day_start: int, hours: int) -> int | None:
         """The outdoor mean of the day at the object, None when it is not known (§5.2)."""
+        object_path = self._nearest(object_path, day_start)
         key = (object_path, day_start, hours)
         if key not in self._means:
             self._means[key] = day_mean(self.temperatures(object_path, day_start, hours))
@@ -115,6 +116,12 @@ class Weather:
         """Degree-days of the day at the object, None when its mean is not known (§5.2)."""
         mean = self.mean(object_path, day_start, hours)
         return None if mean is None else degree_days(mean, self.base)
+
+    def _nearest(self, object_path: ObjectPath, day_start: int) -> ObjectPath:
+        """The longest path that begins this one of which anything is told: the weather is the same there."""
+        while object_path and (object_path, day_start) not in self._told:
+            object_path = object_path[:-1]
+        return object_path
 
     def _known(self, object_path: ObjectPath, day_start: int) -> Sequence[HourWeather | None]:
         """As many hours as anyone told of, from the object itself and what lies above it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,8 @@ from datetime import datetime
 from balance_kernel.calendar import Calendar
 
 from balance_imbalance.domain.weather import ObjectPath, WeatherDay, WeatherKind
+
+_MOST_SPANS = 8
 
 Source = tuple[ObjectPath, WeatherKind, str]
 """Object path, kind and name: who tells weather, and of which object."""
@@ -48,7 +51,9 @@ class WeatherSpan:
 
 
 def merged(changes: Iterable[WeatherSpan], calendar: Calendar) -> Sequence[WeatherSpan]:
-    """The same as few spans, by object and in order of time: what adjoins is one."""
+    """The same as few spans, by object and in order of time: what adjoins is one, and scattered days of an
+    object are one span that covers them all.
+    """
     spans: list[WeatherSpan] = []
     for change in sorted(changes, key=lambda span: (span.object_path, span.first)):
         held = spans[-1] if spans else None
@@ -56,4 +61,13 @@ def merged(changes: Iterable[WeatherSpan], calendar: Calendar) -> Sequence[Weath
             spans[-1] = WeatherSpan(held.object_path, held.first, max(held.last, change.last))
         else:
             spans.append(change)
-    return spans
+    by_object: defaultdict[ObjectPath, list[WeatherSpan]] = defaultdict(list)
+    for span in spans:
+        by_object[span.object_path].append(span)
+    return [span for found in by_object.values() for span in _few(found)]
+
+
+def _few(spans: Sequence[WeatherSpan]) -> Sequence[WeatherSpan]:
+    if len(spans) <= _MOST_SPANS:
+        return spans
+    return [WeatherSpan(spans[0].object_path, spans[0].first, max(span.last for span in spans))]

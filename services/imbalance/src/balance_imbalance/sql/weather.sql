@@ -69,12 +69,11 @@ CROSS JOIN LATERAL (
 ) r
 WHERE r.first_day IS NOT NULL
 
--- name: take_weather_changes
-DELETE FROM imbalance.weather_changes
-WHERE id IN (
-    SELECT id FROM imbalance.weather_changes ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-)
-RETURNING object_path, first_day, last_day
+-- name: weather_changes
+SELECT id, object_path, first_day, last_day FROM imbalance.weather_changes ORDER BY id LIMIT %(limit)s
+
+-- name: forget_weather_changes
+DELETE FROM imbalance.weather_changes WHERE id = ANY (%(ids)s)
 
 -- name: make_weather_spans
 CREATE TEMPORARY TABLE IF NOT EXISTS weather_spans (
@@ -87,21 +86,26 @@ CREATE TEMPORARY TABLE IF NOT EXISTS weather_points (
 ) ON COMMIT DELETE ROWS
 
 -- name: find_weather_points
--- What may depend on the weather that changed: usage points of gas (1) and heat (4), and supply meters, beneath it.
+-- What may depend on the weather that changed: usage points of gas (1) and heat (4), and supply meters, beneath it;
+-- of some groups, or all.
 INSERT INTO weather_points
 SELECT u.usage_point, u.resource, s.first_day, s.last_day, s.until
 FROM weather_spans s
 JOIN imbalance.usage_points u ON u.object_path[1:cardinality(s.object_path)] = s.object_path
-WHERE u.resource IN (1, 4)
-    OR EXISTS (SELECT FROM imbalance.memberships m WHERE m.usage_point = u.usage_point AND m.role = 1)
+WHERE (
+        u.resource IN (1, 4)
+        OR EXISTS (SELECT FROM imbalance.memberships m WHERE m.usage_point = u.usage_point AND m.role = 1)
+    )
+    AND (
+        %(groups)s::int[] IS NULL
+        OR u.usage_point IN (SELECT m.usage_point FROM imbalance.memberships m WHERE m.balance_group = ANY (%(groups)s))
+    )
 
--- name: lock_groups_of_weather
-SELECT balance_group FROM imbalance.groups
-WHERE balance_group IN (
-    SELECT m.balance_group FROM imbalance.memberships m JOIN weather_points p USING (usage_point)
-)
-ORDER BY balance_group
-FOR SHARE
+-- name: groups_of_weather
+SELECT DISTINCT m.balance_group FROM imbalance.memberships m JOIN weather_points p USING (usage_point) ORDER BY 1
+
+-- name: share_groups
+SELECT balance_group FROM imbalance.groups WHERE balance_group = ANY (%(groups)s) ORDER BY balance_group FOR SHARE
 
 -- name: group_days_of_weather
 -- Days on which such a usage point is estimated from its past, and, for base conditions, the days themselves of
@@ -111,19 +115,21 @@ FROM (
     SELECT DISTINCT m.balance_group, p.first_day, p.until
     FROM weather_points p
     JOIN imbalance.memberships m USING (usage_point)
-    WHERE p.resource IN (1, 4)
+    WHERE p.resource IN (1, 4) AND m.balance_group = ANY (%(groups)s)
 ) c
 JOIN imbalance.group_days g
     ON g.balance_group = c.balance_group AND g.day_start >= c.first_day AND g.day_start <= c.until
-WHERE EXISTS (
-    SELECT FROM unnest(coalesce(g.not_reported, g.missing)) AS n (usage_point)
-    JOIN weather_points p USING (usage_point)
-    WHERE p.resource IN (1, 4) AND g.day_start >= p.first_day AND g.day_start <= p.until
-)
+CROSS JOIN LATERAL unnest(coalesce(g.not_reported, g.missing)) AS n (usage_point)
+JOIN weather_points p
+    ON p.usage_point = n.usage_point
+    AND p.resource IN (1, 4)
+    AND g.day_start >= p.first_day
+    AND g.day_start <= p.until
 UNION
 SELECT g.balance_group, g.day_start
 FROM weather_points p
-JOIN imbalance.memberships m ON m.usage_point = p.usage_point AND m.role = 1
+JOIN imbalance.memberships m
+    ON m.usage_point = p.usage_point AND m.role = 1 AND m.balance_group = ANY (%(groups)s)
 JOIN imbalance.groups b ON b.balance_group = m.balance_group AND b.resource = 1
 JOIN imbalance.group_days g
     ON g.balance_group = m.balance_group AND g.day_start >= p.first_day AND g.day_start <= p.last_day
