@@ -22,7 +22,7 @@ from balance_imbalance.domain.weather import WeatherDay, WeatherKind
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.handlers import handle_weather
 from balance_kernel.quantity import Resource
-from balance_schemas import avsc
+from balance_schemas import avsc, catalogue
 from balance_schemas.codec import Codec
 
 pytestmark = pytest.mark.stack
@@ -322,7 +322,7 @@ def published(block: Block) -> Sequence[Mapping[str, Any]]:
     """What the outbox names, rendered, decoded and forgotten."""
     outbox, render = Outbox("imbalance"), InadequacyRenderer(CODEC)
     with block.house.pool.connection() as conn:
-        rows = [row for row in outbox.claim(conn, 1000) if row.topic == "balance.inadequacy.v1"]
+        rows = [row for row in outbox.claim(conn, 1000) if row.topic == catalogue.INADEQUACY]
         values = [CODEC.decode(outgoing.value or b"")[1] for outgoing in render(conn, rows)]
         outbox.forget(conn, rows)
     return values

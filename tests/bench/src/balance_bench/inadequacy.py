@@ -41,7 +41,7 @@ class Size:
 SIZES = {
     "small": Size(1, 96, 2, date(2025, 12, 1), 62, 52, 1_000, 40),
     "medium": Size(2, 300, 6, date(2025, 10, 1), 130, 100, 10_000, 60),
-    "large": Size(6, 400, 9, date(2025, 10, 1), 151, 100, 67_000, 120),
+    "large": Size(4, 400, 9, date(2025, 10, 1), 151, 100, 67_000, 60),
 }
 UNTOUCHED, OTHERWISE, AT_30, AT_70 = "untouched", "heated otherwise", "30 %", "70 %"
 KINDS = (UNTOUCHED, OTHERWISE, AT_30, AT_70)

@@ -44,7 +44,7 @@ class PostgresInadequacy:
         self._rules = rules
         self._nightly = PostgresNightly(pool, calendar, INADEQUACY)
         self._partitions = Partitions(pool, f"{SCHEMA}.inadequacy_days")
-        self._register_state: str | None = None
+        self._register_state: object = None
 
     def mark_other_settings(self) -> int:
         """See the port."""
@@ -60,16 +60,17 @@ class PostgresInadequacy:
     def follow_register(self) -> int:
         """See the port."""
         with self._pool.connection() as conn:
-            state = _one(conn, "register_state")
-            if state == self._register_state:
+            row = conn.execute(statement("register_state")).fetchone()
+            if row == self._register_state:
                 return 0
             conn.execute(statement("lock_inadequacy_homes"))
-            for name in ("make_homes_now", "make_homes_changed", "find_homes_now"):
-                conn.execute(statement(name))
+            conn.execute(statement("make_homes_now"))
+            conn.execute(statement("make_homes_changed"))
+            conn.execute(statement("find_homes_now"))
             changed = conn.execute(statement("find_homes_changed")).rowcount
             if changed:
                 self._keep_homes(conn)
-        self._register_state = state
+        self._register_state = row
         return changed
 
     def compute(self, limit: int, quiet_s: float = 5.0) -> tuple[int, int]:
@@ -211,8 +212,3 @@ def _runs(days: Sequence[datetime], length: int) -> Iterator[Sequence[datetime]]
         run.append(day)
     if run:
         yield run
-
-
-def _one(conn: Connection[Any], name: str) -> Any:
-    row = conn.execute(statement(name)).fetchone()
-    return None if row is None else row[0]

@@ -113,9 +113,6 @@ JOIN imbalance.inadequacy_homes h
 UNION ALL
 SELECT usage_point, day_start, thermometer, resource, object_path, building FROM hit WHERE building = '{}'
 
--- name: days_of_wanted_homes
-SELECT DISTINCT day_start FROM wanted_homes ORDER BY day_start
-
 -- name: wanted_homes_of_day
 -- OFFSET 0 keeps these look-ups by key, whatever the planner believes of the table.
 SELECT w.usage_point, w.resource, w.object_path, w.building, g."values", g.qualities, t."values", t.qualities

@@ -104,6 +104,7 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = imbalance, pg_temp
+SET plan_cache_mode = force_custom_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -125,69 +126,92 @@ BEGIN
         SELECT u.usage_point, u.usage_point_id, u.object_path, u.resource
         FROM usage_points u
         WHERE u.resource IN (1, 4)
-            AND u.object_path[1:cardinality(under)] = under
-            AND EXISTS (
-                SELECT FROM meters m
-                WHERE m.usage_point = u.usage_point
-                    AND m.fitted_at < end_day
-                    AND (m.removed_at IS NULL OR m.removed_at > start_day)
+            AND (cardinality(under) = 0 OR u.object_path[1:cardinality(under)] = under)
+            AND u.usage_point IN (
+                SELECT m.usage_point FROM meters m
+                WHERE m.fitted_at < end_day AND (m.removed_at IS NULL OR m.removed_at > start_day)
             )
-            AND NOT EXISTS (SELECT FROM memberships m WHERE m.usage_point = u.usage_point AND m.role = 1)
-    ), days AS MATERIALIZED (
+            AND u.usage_point NOT IN (SELECT m.usage_point FROM memberships m WHERE m.role = 1)
+    ), used AS MATERIALIZED (
         SELECT
             d.usage_point,
-            count(*) FILTER (WHERE d.outdoor IS NOT NULL) AS told,
-            count(*) FILTER (WHERE d.outdoor IS NOT NULL AND d.state <> 3) AS cold,
-            count(*) FILTER (WHERE d.state = 1) AS used,
-            count(*) FILTER (WHERE d.state = 4) AS unread,
-            count(*) FILTER (WHERE d.state = 5) AS unheard,
-            count(*) FILTER (WHERE d.state = 6) AS absurd,
-            avg(d.indoor) FILTER (WHERE d.state = 1) AS indoor,
-            avg(d.outdoor) FILTER (WHERE d.state = 1) AS outdoor,
-            avg(d.neighbours) FILTER (WHERE d.state = 1) AS neighbours,
-            max(d.like_homes) FILTER (WHERE d.state = 1) AS like_homes,
-            sum(d.consumed) FILTER (WHERE d.state = 1) AS consumed,
+            count(*) AS days,
+            sum(d.indoor)::double precision / count(*) AS indoor,
+            sum(d.outdoor)::double precision / count(*) AS outdoor,
+            sum(d.neighbours)::double precision / count(d.neighbours) AS neighbours,
+            max(d.like_homes) AS like_homes,
+            sum(d.consumed) AS consumed,
             count(d.expected_own) AS own_days,
             sum(d.consumed) FILTER (WHERE d.expected_own IS NOT NULL) AS own_consumed,
             sum(d.expected_own) AS own,
             count(d.expected_peers) AS peer_days,
             sum(d.consumed) FILTER (WHERE d.expected_peers IS NOT NULL) AS peer_consumed,
             sum(d.expected_peers) AS peers,
-            regr_slope(d.indoor, d.outdoor) FILTER (WHERE d.state = 1) AS slope,
-            regr_r2(d.indoor, d.outdoor) FILTER (WHERE d.state = 1) AS follows
+            regr_slope(d.indoor, d.outdoor) AS slope,
+            regr_r2(d.indoor, d.outdoor) AS follows
         FROM inadequacy_days d
-        WHERE d.day_start >= start_day AND d.day_start < end_day AND d.state <> 7
+        WHERE d.day_start >= start_day AND d.day_start < end_day AND d.state = 1
             AND (cardinality(under) = 0 OR d.usage_point IN (SELECT h.usage_point FROM homes h))
         GROUP BY d.usage_point
-    ), judged AS (
+    ), unused AS MATERIALIZED (
+        SELECT
+            d.usage_point,
+            count(*) AS days,
+            count(*) FILTER (WHERE d.state = 2) AS untold,
+            count(*) FILTER (WHERE d.state = 3) AS mild,
+            count(*) FILTER (WHERE d.state = 4) AS unread,
+            count(*) FILTER (WHERE d.state = 5) AS unheard,
+            count(*) FILTER (WHERE d.state = 6) AS absurd
+        FROM inadequacy_days d
+        WHERE d.day_start >= start_day AND d.day_start < end_day AND d.state NOT IN (1, 7)
+            AND (cardinality(under) = 0 OR d.usage_point IN (SELECT h.usage_point FROM homes h))
+        GROUP BY d.usage_point
+    ), measured AS MATERIALIZED (
+        SELECT DISTINCT i.usage_point FROM inadequacy_homes i WHERE i.valid_from < end_day AND i.valid_to > start_day
+    ), counted AS (
         SELECT
             h.usage_point, h.usage_point_id, h.object_path, h.resource,
-            d.used, d.cold, d.indoor, d.outdoor, d.neighbours, d.like_homes, d.consumed, d.own_consumed, d.own, d.peer_consumed, d.peers,
-            CASE WHEN d.own_days >= needed AND d.own > 0 THEN greatest(0, 1 - d.own_consumed::double precision / d.own) END AS k_own,
-            CASE WHEN d.peer_days >= needed AND d.peers > 0 THEN greatest(0, 1 - d.peer_consumed::double precision / d.peers) END AS k_peers,
-            CASE
-                WHEN d.usage_point IS NULL THEN
-                    CASE
-                        WHEN EXISTS (SELECT FROM inadequacy_homes i WHERE i.usage_point = h.usage_point AND i.valid_from < end_day AND i.valid_to > start_day)
-                        THEN 'nothing was heard of it, or no day has fallen due'
-                        ELSE 'no thermometer of a room on its module'
-                    END
-                WHEN d.told < needed THEN
-                    format('outdoor temperature known on %s of %s days, %s needed', d.told, depth, needed)
-                WHEN d.cold < needed THEN
-                    format('not the heating season: cold on %s of %s days, %s needed', d.cold, depth, needed)
-                WHEN d.used < needed THEN
-                    format('too few days: %s of %s count, %s needed', d.used, depth, needed)
-                    || CASE WHEN d.unread > 0 THEN format('; readings missing on %s', d.unread) ELSE '' END
-                    || CASE WHEN d.absurd > 0 THEN format('; thermometer tells what no room has on %s', d.absurd) ELSE '' END
-                    || CASE WHEN d.unheard > 0 THEN format('; thermometer silent on %s', d.unheard) ELSE '' END
-                WHEN d.indoor <= 19000 THEN
-                    format('not warm: %s °C indoors, above 19 °C needed', round(d.indoor / 1000, 1))
-                WHEN d.slope >= 0.5 AND d.follows >= 0.5 THEN
-                    format('module outside the heated room: it warms %s °C a degree outdoors', round(d.slope::numeric, 1))
-            END AS reason
+            u.indoor, u.outdoor, u.neighbours, u.like_homes, u.consumed, u.own_consumed, u.own, u.peer_consumed, u.peers,
+            u.slope, u.follows,
+            coalesce(u.days, 0) AS used,
+            coalesce(n.days, 0) AS unused,
+            coalesce(u.days, 0) + coalesce(n.days - n.untold - n.mild, 0) AS cold,
+            coalesce(u.days, 0) + coalesce(n.days - n.untold, 0) AS told,
+            coalesce(n.unread, 0) AS unread,
+            coalesce(n.unheard, 0) AS unheard,
+            coalesce(n.absurd, 0) AS absurd,
+            m.usage_point IS NOT NULL AS measured,
+            CASE WHEN u.own_days >= needed AND u.own > 0 THEN greatest(0, 1 - u.own_consumed::double precision / u.own) END AS k_own,
+            CASE WHEN u.peer_days >= needed AND u.peers > 0 THEN greatest(0, 1 - u.peer_consumed::double precision / u.peers) END AS k_peers
         FROM homes h
-        LEFT JOIN days d USING (usage_point)
+        LEFT JOIN used u USING (usage_point)
+        LEFT JOIN unused n USING (usage_point)
+        LEFT JOIN measured m USING (usage_point)
+    ), reasoned AS MATERIALIZED (
+        SELECT
+            c.*,
+            CASE
+                WHEN c.used + c.unused = 0 AND c.measured THEN 'nothing was heard of it, or no day has fallen due'
+                WHEN c.used + c.unused = 0 THEN 'no thermometer of a room on its module'
+                WHEN c.told < needed THEN
+                    format('outdoor temperature known on %s of %s days, %s needed', c.told, depth, needed)
+                WHEN c.cold < needed THEN
+                    format('not the heating season: cold on %s of %s days, %s needed', c.cold, depth, needed)
+                WHEN c.used < needed THEN
+                    format('too few days: %s of %s count, %s needed', c.used, depth, needed)
+                    || CASE WHEN c.unread > 0 THEN format('; readings missing on %s', c.unread) ELSE '' END
+                    || CASE WHEN c.absurd > 0 THEN format('; thermometer tells what no room has on %s', c.absurd) ELSE '' END
+                    || CASE WHEN c.unheard > 0 THEN format('; thermometer silent on %s', c.unheard) ELSE '' END
+                WHEN c.indoor <= 19000 THEN
+                    format('not warm: %s °C indoors, above 19 °C needed', round(c.indoor::numeric / 1000, 1))
+                WHEN c.slope >= 0.5 AND c.follows >= 0.5 THEN
+                    format('module outside the heated room: it warms %s °C a degree outdoors', round(c.slope::numeric, 1))
+                WHEN c.k_own IS NULL AND c.k_peers IS NULL THEN
+                    format('its own past does not show what it needs, and there are too few like homes (%s, 5 needed)', c.like_homes)
+            END AS reason
+        FROM counted c
+    ), judged AS MATERIALIZED (
+        SELECT r.*, CASE WHEN r.reason IS NULL THEN greatest(r.k_own, r.k_peers) END AS k FROM reasoned r
     ), groups_of AS MATERIALIZED (
         SELECT DISTINCT ON (m.usage_point) m.usage_point, m.balance_group, g.group_id
         FROM memberships m
@@ -211,25 +235,19 @@ BEGIN
         j.object_path,
         CASE j.resource WHEN 1 THEN 'GAS' ELSE 'HEAT' END,
         CASE j.resource WHEN 1 THEN 'MILLILITRE' ELSE 'WATT_HOUR' END,
-        r.k,
-        CASE WHEN r.k IS NOT NULL THEN j.k_own END,
-        CASE WHEN r.k IS NOT NULL THEN j.k_peers END,
-        coalesce(r.k >= 0.5, false),
-        'not computable: ' || coalesce(
-            j.reason,
-            CASE WHEN r.k IS NULL THEN
-                'its own past does not show what it needs, and there are too few like homes ('
-                || coalesce(j.like_homes, 0) || ', 5 needed)'
-            END
-        ),
-        coalesce(j.used, 0)::int,
-        coalesce(j.cold, 0)::int,
-        round(j.indoor / 1000, 2)::double precision,
-        round(j.outdoor / 1000, 2)::double precision,
-        round(j.neighbours / 1000, 2)::double precision,
+        j.k,
+        CASE WHEN j.reason IS NULL THEN j.k_own END,
+        CASE WHEN j.reason IS NULL THEN j.k_peers END,
+        coalesce(j.k >= 0.5, false),
+        'not computable: ' || j.reason,
+        j.used::int,
+        j.cold::int,
+        j.indoor / 1000,
+        j.outdoor / 1000,
+        j.neighbours / 1000,
         coalesce(j.like_homes, 0),
-        CASE WHEN r.k = j.k_own THEN j.own_consumed WHEN r.k = j.k_peers THEN j.peer_consumed ELSE j.consumed END,
-        CASE WHEN r.k = j.k_own THEN j.own WHEN r.k = j.k_peers THEN j.peers END,
+        CASE WHEN j.k = j.k_own THEN j.own_consumed WHEN j.k = j.k_peers THEN j.peer_consumed ELSE j.consumed END,
+        CASE WHEN j.k = j.k_own THEN j.own WHEN j.k = j.k_peers THEN j.peers END,
         j.own,
         j.peers,
         g.group_id,
@@ -245,10 +263,9 @@ BEGIN
             END
         END
     FROM judged j
-    CROSS JOIN LATERAL (SELECT CASE WHEN j.reason IS NULL THEN greatest(j.k_own, j.k_peers) END AS k) r
     LEFT JOIN groups_of g USING (usage_point)
     LEFT JOIN balances b USING (balance_group)
-    ORDER BY r.k DESC NULLS LAST, j.usage_point_id COLLATE "C";
+    ORDER BY j.k DESC NULLS LAST, j.usage_point_id COLLATE "C";
 END
 $$;
 COMMENT ON FUNCTION inadequacy(date, int, text[]) IS

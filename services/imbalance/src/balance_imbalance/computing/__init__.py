@@ -1,0 +1,1 @@
+"""What steps of the worker do over ports."""
