@@ -43,9 +43,11 @@ class Markers:
     def add_selected(
         self, conn: Connection[Any], query: LiteralString, parameters: Mapping[str, Any], lane: int
     ) -> int:
-        """Mark the (subject, start of day) pairs that a query gives, each once; gives how many."""
+        """Mark the (subject, start of day) pairs that a query gives, each once, a day after the other; gives
+        how many.
+        """
         marked = f"INSERT INTO {self._table} (subject_id, day_start, lane) SELECT DISTINCT q.*, {lane:d} FROM"
-        return conn.execute(f"{marked} ({query}) AS q", parameters).rowcount
+        return conn.execute(f"{marked} ({query}) AS q ORDER BY 2, 1", parameters).rowcount
 
     def due(self, conn: Connection[Any], limit: int) -> list[int]:
         """Subjects to compute now, live before backlog, then the newest day first.

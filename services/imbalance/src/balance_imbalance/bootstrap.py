@@ -36,13 +36,13 @@ from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
 from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
 from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.adapters.weather_http import WeatherClient
+from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.computing.inadequacy import Inadequacy
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.messages import Asset, ChangedGroupDay, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.entrypoints import kafka
 from balance_imbalance.entrypoints.weather import WeatherPoller
-from balance_imbalance.forecasting import Forecasts
 from balance_imbalance.metrics import ImbalanceMetrics
 from balance_imbalance.onsets import Watching
 from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
@@ -105,7 +105,7 @@ class Assembly:
             ),
             Worker("group-days", computing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
-            Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=1.0),
+            Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=5.0, share=0.3),
             Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
             Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, share=0.3),
             self._assets(),
