@@ -80,8 +80,8 @@ def test_a_service_has_the_same_rooms_as_every_other(service: Path) -> None:
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda s: s.name)
 def test_every_statement_is_run_by_name_and_every_name_is_a_statement(service: Path) -> None:
-    (queries,) = service.glob("src/*/sql/queries.sql")
-    written = set(re.findall(r"^-- name: (\w+)$", queries.read_text("utf-8"), re.MULTILINE))
+    queries = "\n".join(f.read_text("utf-8") for f in service.glob("src/*/sql/*.sql"))
+    written = set(re.findall(r"^-- name: (\w+)$", queries, re.MULTILINE))
     code = "\n".join(f.read_text("utf-8") for f in service.glob("src/*/adapters/*.py"))
     assert not set(re.findall(r'\bstatement\("(\w+)"\)', code)) - written
     assert not written - set(re.findall(r'"(\w+)"', code))

@@ -12,12 +12,12 @@ from balance_chassis.outbox import Outbox
 from balance_imbalance.adapters.postgres_forecasts import MarkForecastsOfWeather, PostgresForecasts
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
+from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.messages import UsagePoint
 from balance_imbalance.domain.register import FOREVER, Meter
 from balance_imbalance.domain.weather import WeatherDay, WeatherKind
 from balance_imbalance.domain.weather_reports import WeatherReport
-from balance_imbalance.forecasting import Forecasts
 from balance_kernel.quantity import Quality, Resource
 from balance_schemas import avsc
 from balance_schemas.codec import Codec

@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from balance_chassis.postgres import ensure_partitions, make_pool
 from balance_imbalance.adapters.postgres_forecasts import PostgresForecasts
+from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.domain.kinds import FORECAST
 from balance_imbalance.domain.rules import Rules
-from balance_imbalance.forecasting import Forecasts
 from balance_kernel.calendar import Calendar
 from balance_local import installation
 from balance_local.installation import Installation

@@ -16,11 +16,11 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from balance_imbalance.computing.forecasting import Forecasting
 from balance_imbalance.domain.forecast_days import month_days, month_start
 from balance_imbalance.domain.forecast_subjects import Forecast, Subject
 from balance_imbalance.domain.register import FOREVER
 from balance_imbalance.domain.weather import ObjectPath, Weather, WeatherDay, WeatherKind
-from balance_imbalance.forecasting import Forecasting
 from balance_kernel.calendar import HOUR_S, Calendar
 from balance_kernel.quantity import Quality, Resource
 from balance_local import replay

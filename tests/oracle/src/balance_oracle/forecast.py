@@ -243,13 +243,14 @@ class Outlook:
         a = mean_y - b * mean_z
         left = sum(p * (r - a - b * q) ** 2 for p, q, r in zip(w, z, y, strict=True)) / total
         square = left * effective / (effective - 2)
-        if b <= 0 or b < 2 * sqrt(square * total / (effective * spread_z)):
+        q = sum((p * (r - mean_z)) ** 2 for p, r in zip(w, z, strict=True)) / spread_z**2
+        if b <= 0 or b < 2 * sqrt(square * q):
             return None
         guesses = [self._guess(day, z) for day in self.coming]
         count = len(guesses)
         off = sum(guess - mean_z for guess, _ in guesses)
         days_square = count + self.subject.drift * count**2 + count**2 / effective
-        days_square += off**2 * total / (effective * spread_z)
+        days_square += off**2 * q
         weather = SPELLS * count * b**2 * sum(v for _, v in guesses) / count
         return (
             "DEGREE_DAYS",

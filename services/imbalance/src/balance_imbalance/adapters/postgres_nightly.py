@@ -20,8 +20,13 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.queries import SCHEMA, statement
-from balance_imbalance.domain.nightly import Kind, pairs_touched
+from balance_imbalance.domain.nightly import Kind, Source, pairs_touched
 
+_QUERIES = {
+    Source.READING_DAYS: ("all_reading_days", "first_reading_days", "fallen_reading_days"),
+    Source.GROUP_DAYS: ("all_group_days", "first_group_days", "fallen_group_days"),
+}
+"""Days stored, what depends on them, and everybody's results of a day."""
 Due = tuple[int, datetime]
 """Subject and start of the day of a result to compute."""
 
@@ -72,14 +77,14 @@ class PostgresNightly:
 
     def _next(self, conn: Connection[Any], done_to: datetime, last: datetime) -> int:
         days = sorted(self._kind.fallen(self._calendar, done_to, last))
-        query = statement(f"fallen_{self._kind.source.value}")
-        return self._markers.add_selected(conn, query, {"days": days}, BACKLOG)
+        _, _, fallen = _QUERIES[self._kind.source]
+        return self._markers.add_selected(conn, statement(fallen), {"days": days}, BACKLOG)
 
     def _first(self, conn: Connection[Any], last: datetime) -> int:
-        source = self._kind.source.value
-        days = [day for (day,) in conn.execute(statement(f"all_{source}")) if day <= last]
+        stored, first, _ = _QUERIES[self._kind.source]
+        days = [day for (day,) in conn.execute(statement(stored)) if day <= last]
         columns = touched_columns(self._kind, self._calendar, days, last)
-        return self._markers.add_selected(conn, statement(f"first_{source}"), columns, BACKLOG)
+        return self._markers.add_selected(conn, statement(first), columns, BACKLOG)
 
 
 def touched_columns(

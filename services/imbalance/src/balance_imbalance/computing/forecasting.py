@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 from balance_kernel.calendar import Calendar
 
+from balance_imbalance.computing.forecast_filling import Filling, Reported, is_valued
 from balance_imbalance.domain.assembly import CompleteDays
 from balance_imbalance.domain.days import last_ended
 from balance_imbalance.domain.figures import Flags, Floats
@@ -21,7 +22,6 @@ from balance_imbalance.domain.forecast_subjects import Forecast, Subject, counti
 from balance_imbalance.domain.forecast_weather import WeatherDays, nearest
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.domain.weather import ObjectPath, Weather
-from balance_imbalance.forecast_filling import Filling, Reported, is_valued
 from balance_imbalance.ports import ForecastStore, ForecastWork
 
 
