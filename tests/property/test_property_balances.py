@@ -39,7 +39,7 @@ from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.onset_rules import OnsetRules
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.entrypoints import kafka
-from balance_imbalance.forecasting import Forecasts
+from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.inadequacy import Inadequacy
 from balance_imbalance.onsets import Watching
 from balance_kernel.calendar import Calendar
