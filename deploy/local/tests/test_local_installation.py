@@ -183,7 +183,7 @@ def test_weather_of_a_file_rises_where_it_changes(made: Installation, tmp_path: 
         return weather.load(made, read, said.append)
 
     assert load("1", "2", "", "4") == weather.Loaded(2, 0)
-    assert "Nowhere > At all: 23 hours not known, the first 2026-01-10 07:00 UTC" in said
+    assert "Nowhere > At all: hours not known: 23, the first 2026-01-10 07:00 UTC" in said
     assert any(
         "lies in Nowhere > At all" in words or "no usage points were described" in words for words in said
     )

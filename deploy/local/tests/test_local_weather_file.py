@@ -122,8 +122,8 @@ def test_what_is_no_temperature_is_not_known_and_said(reading: Reading) -> None:
     ((_, values),) = means(reading.told(*rows)).items()
     assert values == [None] * 24
     assert reading.said[:2] == [
-        "3 rows without a temperature, the first in line 3",
-        "2 rows outside -70 … 60 °C are taken as not known, the first in line 2: 85",
+        "rows without a temperature: 3, the first in line 3",
+        "rows outside -70 … 60 °C, taken as not known: 2, the first in line 2, 85",
     ]
 
 

@@ -45,7 +45,7 @@ def load(installation: Installation, file: WeatherFile, say: Say) -> Loaded:
         hourly = hourly_means(file.observations[path], calendar)
         days.extend(_entity(path, file.name, day, values) for day, values in sorted(hourly.items()))
         _say_gaps(path, hourly, say)
-    say(f"{len(days):,} days of {len(file.observations)} objects")
+    say(f"weather days: {len(days):,}, objects: {len(file.observations):,}")
 
     def wanted(connection: psycopg.Connection) -> Sequence[Entity]:
         for path in file.observations:
@@ -88,7 +88,7 @@ def _say_gaps(path: ObjectPath, hourly: Mapping[datetime, Sequence[int | None]],
     gaps = [hour for hour in range(min(known), max(known)) if hour not in there]
     if gaps:
         first = datetime.fromtimestamp(gaps[0] * HOUR_S, UTC)
-        say(f"{path_text(path)}: {len(gaps):,} hours not known, the first {first:%Y-%m-%d %H:%M} UTC")
+        say(f"{path_text(path)}: hours not known: {len(gaps):,}, the first {first:%Y-%m-%d %H:%M} UTC")
 
 
 def _say_if_nobodys(connection: psycopg.Connection, path: ObjectPath, say: Say) -> None:

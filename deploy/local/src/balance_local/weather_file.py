@@ -203,11 +203,11 @@ def _say_odd_values(rows: Sequence[_Row], values: Sequence[int | None], say: Say
         if value is not None and not is_temperature(value)
     ]
     if unknown:
-        say(f"{len(unknown):,} rows without a temperature, the first in line {unknown[0].line}")
+        say(f"rows without a temperature: {len(unknown):,}, the first in line {unknown[0].line}")
     if absurd:
         say(
-            f"{len(absurd):,} rows outside {COLDEST // 1000} … {HOTTEST // 1000} °C are taken as not known, "
-            f"the first in line {absurd[0].line}: {absurd[0].temperature}"
+            f"rows outside {COLDEST // 1000} … {HOTTEST // 1000} °C, taken as not known: {len(absurd):,}, "
+            f"the first in line {absurd[0].line}, {absurd[0].temperature}"
         )
 
 
