@@ -60,6 +60,12 @@ FROM usage_points u
 JOIN reading_days r USING (usage_point)
 WHERE u.is_outdoor AND u.resource = 6;
 COMMENT ON VIEW weather_told IS 'Whatever is told of the outdoor temperature, by source and metering day: sources, and outdoor thermometers with their VALID and EDITED hours.';
+COMMENT ON COLUMN weather_told.object_path IS 'Object of the source.';
+COMMENT ON COLUMN weather_told.kind IS '1 LOGGER, 2 SERVICE, 3 FILE; of several the least counts.';
+COMMENT ON COLUMN weather_told.name IS 'Who tells it; an outdoor thermometer by its id.';
+COMMENT ON COLUMN weather_told.day_start IS 'Start of the metering day.';
+COMMENT ON COLUMN weather_told."values" IS 'Thousandths of a degree Celsius by hour; null where not known.';
+COMMENT ON COLUMN weather_told.rank IS 'Of two of one name the thermometer of the register (1) counts before the source (2).';
 
 CREATE VIEW v_weather AS
 SELECT
