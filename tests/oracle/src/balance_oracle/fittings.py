@@ -93,7 +93,7 @@ def usage_point(described: Mapping[str, Any]) -> UsagePoint:
         () if gone else tuple(_fitting(c) for c in described["channels"]),
         described.get("sensor_kind"),
         tuple(described["object_path"]),
-        described.get("is_outdoor", False),
+        described.get("is_outdoor", False) and not gone,
     )
 
 
