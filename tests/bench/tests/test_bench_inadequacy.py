@@ -22,7 +22,8 @@ def test_a_small_winter_finds_thieves_and_no_others(tmp_path: Path) -> None:
     assert report["30_percent_homes_warm"] >= 1
     assert report["30_percent_homes_flagged_within_seven_days"] == report["30_percent_homes_warm"]
     assert report["70_percent_homes_flagged_within_seven_days"] == 0
-    assert report["untouched_home_days_flagged"] <= 0.01 * report["untouched_home_days_computable"]
+    assert report["untouched_home_days_flagged"] <= 0.02 * report["untouched_home_days_computable"]
+    assert report["untouched_home_days_flagged_by_own_past"] == 0
     assert report["night_rows"] == report["fleet_homes"]
     assert "## Why not computable" in (tmp_path / "inadequacy.md").read_text()
 
@@ -30,6 +31,7 @@ def test_a_small_winter_finds_thieves_and_no_others(tmp_path: Path) -> None:
 def row(home: int, flagged: bool, verdict: str | None = None, computable: bool = True) -> dict[str, Any]:
     return {
         "usage_point_id": f"H-{home:05d}",
+        "k_own": None,
         "k": 0.6 if flagged else 0.1 if computable else None,
         "is_flagged": flagged,
         "reason": None if computable else "not computable: too few days: 1 of 7 count",

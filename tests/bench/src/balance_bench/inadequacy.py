@@ -56,6 +56,8 @@ class Judged:
     computable_days: Counter[str] = field(default_factory=Counter)
     flagged_days: Counter[str] = field(default_factory=Counter)
     ever_flagged: Counter[str] = field(default_factory=Counter)
+    by_own_past: Counter[str] = field(default_factory=Counter)
+    """Flagged home-days on which the own past alone would have done."""
     lossless: Counter[str] = field(default_factory=Counter)
     """Flagged home-days whose group is within tolerance."""
     with_loss: Counter[str] = field(default_factory=Counter)
@@ -99,6 +101,7 @@ class Judged:
             self.reasons[row["reason"].removeprefix("not computable: ").partition(":")[0]] += 1
         if row["is_flagged"]:
             self.flagged_days[kind] += 1
+            self.by_own_past[kind] += (row["k_own"] or 0) >= 0.5
             self.lossless[kind] += row["group_verdict"] == "WITHIN_TOLERANCE"
             self.with_loss[kind] += row["group_verdict"] == "LOSS"
 
@@ -146,6 +149,8 @@ def flat(judged: Judged, size: Size) -> dict[str, Any]:
             f"{name}_home_days": judged.home_days[kind],
             f"{name}_home_days_computable": judged.computable_days[kind],
             f"{name}_home_days_flagged": judged.flagged_days[kind],
+            f"{name}_home_days_flagged_by_own_past": judged.by_own_past[kind],
+            f"{name}_home_days_flagged_without_loss": judged.lossless[kind],
             f"{name}_homes_ever_flagged": judged.ever_flagged[kind],
             f"{name}_homes_warm": judged.warm[kind],
             f"{name}_homes_flagged_within_seven_days": judged.within_seven[kind],
@@ -161,6 +166,10 @@ def told(timed: inadequacy_fleet.Timed) -> dict[str, Any]:
         **{
             f"seconds_{name.replace(', ', '_').replace(' ', '_')}": round(s, 3)
             for name, s in timed.questions.items()
+        },
+        **{
+            f"processor_seconds_{name.replace(', ', '_').replace(' ', '_')}": round(s, 2)
+            for name, s in timed.processor.items()
         },
         "seconds_night": round(timed.night_s, 1),
         "night_rows": timed.night_rows,

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from statistics import median
 from typing import TypeVar
 
+import psutil
 import psycopg
 from balance_chassis.postgres import ensure_partitions
 from balance_imbalance.adapters.postgres_inadequacy import PostgresInadequacy
@@ -89,6 +90,8 @@ class Timed:
     homes: int
     days: int
     questions: Mapping[str, float]
+    processor: Mapping[str, float]
+    """Seconds of processor in the server, all in one process: what is left when others do not take turns."""
     night_s: float
     night_rows: int
 
@@ -117,10 +120,11 @@ def measure(dsn: str, pool: Pool, calendar: Calendar, homes: int, days: int) -> 
         "all objects, 7 days": "SELECT * FROM imbalance.inadequacy_by_object(%s)",
     }
     taken = {name: _median_seconds(dsn, query) for name, query in questions.items()}
+    used = {name: _processor_seconds(dsn, query) for name, query in questions.items()}
     store = PostgresInadequacy(pool, calendar, InadequacyRules())
     store.follow_register()
     seconds, (_, rows) = _timed(lambda: _night(store, end))
-    return Timed(homes, days, taken, seconds, rows)
+    return Timed(homes, days, taken, used, seconds, rows)
 
 
 def _night(store: PostgresInadequacy, day: datetime) -> tuple[int, int]:
@@ -135,6 +139,16 @@ def _median_seconds(dsn: str, query: str) -> float:
             seconds, _rows = _timed(lambda: conn.execute(query.encode(), [LAST]).fetchall())
             taken.append(seconds)
     return median(taken)
+
+
+def _processor_seconds(dsn: str, query: str) -> float:
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("SET max_parallel_workers_per_gather = 0")
+        server = psutil.Process(conn.info.backend_pid)
+        before = server.cpu_times()
+        conn.execute(query.encode(), [LAST]).fetchall()
+        after = server.cpu_times()
+    return float(after.user + after.system - before.user - before.system)
 
 
 def _timed(work: Callable[[], _Result]) -> tuple[float, _Result]:
