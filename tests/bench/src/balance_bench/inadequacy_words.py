@@ -23,19 +23,21 @@ with the default depth of 7.
 **In short.** Of {thirty_warm} homes at 30 % with a room that counts as warm, {thirty_found} were flagged by
 the seventh day (median day {days_to_first_flag_median}); of {seventy_warm} at 70 %, {seventy_found} were.
 Of {untouched_days:,} computable days of homes that heat with gas and do nothing, {untouched_flagged:,} were
-flagged ({untouched_share:.2%}): {untouched_own:,} of these by their own past, the others because they use less
-than half of what like homes do, as small homes may; beside {untouched_lossless:,} stood a group without a loss.
+flagged ({untouched_share:.2%}): {untouched_own:,} of these by their own past, the others because they use
+less than half of what like homes do, as small homes may; beside {untouched_lossless:,} stood a group without
+a loss.
 
-| homes | number | computable 7th day | flagged by then | ever | home-days | flagged | by own past | no loss | loss |
+| homes | number | computable 7th day | flagged | ever | home-days | flagged | by past | no loss | loss |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 {kinds}
 
-*Flagged ever*: of homes at 30 % and 70 % from the cut on, of others in the whole winter; the days of a home
-before its cut are among the untouched. *Home-days* are the computable ones, *no loss* and *loss* what the
-group's balance says beside those flagged. Homes *heated otherwise* are warm with little gas: no gas meter
-and thermometer can tell them from an old theft, so they are flagged by their like homes. The balance of the
-group beside them does: where it is within tolerance, it is other heating. In buildings where others steal
-it is in loss, and says nothing of a single home.
+*Ever* flagged: of homes at 30 % and 70 % from the cut on, of others in the whole winter; the days of a
+home before its cut are among the untouched. *By past*: the home's own past alone would have flagged it.
+*Home-days* are the computable ones, *no loss* and *loss* what the group's balance says beside those
+flagged. Homes *heated otherwise* are warm with little gas: no gas meter and thermometer can tell them
+from an old theft, so they are flagged by their like homes. The balance of the group beside them does:
+where it is within tolerance, it is other heating. In buildings where others steal it is in loss, and says
+nothing of a single home.
 
 ## Why not computable
 
