@@ -368,3 +368,14 @@ def test_a_bounded_query_reads_the_partitions_of_its_span_alone(house: House, qu
     read = {line.split(" on ")[1].split()[0] for line in lines if "never executed" not in line}
     assert {"group_days_2026_06"} <= read
     assert read <= {"group_days_2026_05", "group_days_2026_06", "group_days_2026_07"}
+
+
+def test_states_are_looked_up_group_by_group(house: House) -> None:
+    """By key, whatever is known of the tables: no month but those of the last 30 days is looked into."""
+    put(house, {number: {} for number in range(0, 210, 3)})
+    with house.pool.connection() as conn:
+        conn.execute("ANALYZE imbalance.group_days")
+    plan = house.rows("EXPLAIN (ANALYZE, TIMING OFF) SELECT * FROM imbalance.v_group_states")
+    lines = [one["QUERY PLAN"] for one in plan if " on group_days_" in one["QUERY PLAN"]]
+    read = {line.split(" on ")[1].split()[0] for line in lines if "never executed" not in line}
+    assert read == {"group_days_2026_08", "group_days_2026_09"}

@@ -30,6 +30,7 @@ from unnest(%s::text[], %s::timestamptz[]) as wanted (group_id, day_start)
 cross join lateral (
     select * from imbalance.v_group_rolling r
     where r.group_id = wanted.group_id and r.day_start = wanted.day_start and r.span = '30 d'
+    offset 0 -- a look-up for each of them
 ) f
 """
 _MONTHS = f"""{_FIGURES}, f.month

@@ -45,15 +45,15 @@ SELECT
     s.until_day,
     s.month,
     f.*,
+    CASE WHEN f.supply > 10 * f.supply_pulse THEN f.imbalance::double precision / f.supply END AS relative_imbalance,
+    t.tolerance,
+    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[c.coverage + 1] AS coverage,
     CASE
-        WHEN f.days_computable = 0 THEN 4
-        WHEN
-            10 * f.days_computable < 7 * f.days_due
-            OR abs(f.members_estimated) * 1000000::numeric > r.unreliable_share_ppm * abs(f.members::numeric)
-            THEN 3
-        WHEN f.days_computable < f.days_due OR NOT f.is_complete THEN 2
-        ELSE 1
-    END AS coverage
+        WHEN c.coverage >= 3 THEN 'UNDECIDED'
+        WHEN f.imbalance > t.tolerance + f.unregistered THEN 'LOSS'
+        WHEN f.imbalance < -t.tolerance THEN 'SURPLUS'
+        ELSE 'WITHIN_TOLERANCE'
+    END AS verdict
 FROM (
     SELECT
         'month' AS span,
@@ -139,8 +139,21 @@ CROSS JOIN LATERAL (
         WINDOW days AS (ORDER BY d.day_start)
     ) d
     HAVING count(*) > 0
-) f;
-COMMENT ON VIEW group_spans IS 'Months and rolling days of groups, numbers as in group_days; read through v_group_months and v_group_rolling.';
+) f
+CROSS JOIN LATERAL (
+    SELECT
+        CASE
+            WHEN f.days_computable = 0 THEN 4
+            WHEN
+                10 * f.days_computable < 7 * f.days_due
+                OR abs(f.members_estimated) * 1000000::numeric > r.unreliable_share_ppm * abs(f.members::numeric)
+                THEN 3
+            WHEN f.days_computable < f.days_due OR NOT f.is_complete THEN 2
+            ELSE 1
+        END AS coverage
+) c
+CROSS JOIN LATERAL (SELECT held(floor(2 * f.u + 0.5)::numeric) AS tolerance) t;
+COMMENT ON VIEW group_spans IS 'Months and rolling days of groups, amounts in base units; read through v_group_months and v_group_rolling.';
 COMMENT ON COLUMN group_spans.span IS 'month, 7 d or 30 d.';
 COMMENT ON COLUMN group_spans.balance_group IS 'Balance group.';
 COMMENT ON COLUMN group_spans.day_start IS 'Start of the month, or of the last day.';
@@ -165,7 +178,10 @@ COMMENT ON COLUMN group_spans.night_hours IS 'Night hours of the days whose nigh
 COMMENT ON COLUMN group_spans.night_supply IS 'Their supply.';
 COMMENT ON COLUMN group_spans.night_members IS 'Their members.';
 COMMENT ON COLUMN group_spans.night_imbalance IS 'Their imbalance.';
-COMMENT ON COLUMN group_spans.coverage IS 'Number of the coverage.';
+COMMENT ON COLUMN group_spans.relative_imbalance IS 'imbalance / supply; null when the supply is 10 pulses or less.';
+COMMENT ON COLUMN group_spans.tolerance IS 'Expanded uncertainty (k = 2) of the imbalance.';
+COMMENT ON COLUMN group_spans.coverage IS 'COMPLETE, ESTIMATED, UNRELIABLE or NOT_COMPUTABLE.';
+COMMENT ON COLUMN group_spans.verdict IS 'WITHIN_TOLERANCE, LOSS, SURPLUS or UNDECIDED.';
 
 CREATE VIEW v_group_months AS
 SELECT
@@ -181,16 +197,11 @@ SELECT
     s.members,
     s.members_estimated,
     s.imbalance,
-    CASE WHEN s.supply > 10 * s.supply_pulse THEN s.imbalance::double precision / s.supply END AS relative_imbalance,
-    t.tolerance,
+    s.relative_imbalance,
+    s.tolerance,
     s.unregistered,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[s.coverage + 1] AS coverage,
-    CASE
-        WHEN s.coverage >= 3 THEN 'UNDECIDED'
-        WHEN s.imbalance > t.tolerance + s.unregistered THEN 'LOSS'
-        WHEN s.imbalance < -t.tolerance THEN 'SURPLUS'
-        ELSE 'WITHIN_TOLERANCE'
-    END AS verdict,
+    s.coverage,
+    s.verdict,
     s.members_due,
     s.members_reported,
     ARRAY(
@@ -228,10 +239,9 @@ SELECT
     CASE WHEN g.resource IN (2, 3) THEN s.night_imbalance::double precision / nullif(s.night_hours, 0) END AS minimum_night_flow,
     CASE WHEN g.resource IN (2, 3) THEN 24 * s.night_imbalance::double precision / nullif(s.night_hours, 0) END AS night_losses_a_day,
     CASE WHEN g.resource = 1 THEN s.imbalance END AS unaccounted_for_gas,
-    CASE WHEN g.resource = 1 AND s.supply > 10 * s.supply_pulse THEN s.imbalance::double precision / s.supply END AS unaccounted_for_gas_share
+    CASE WHEN g.resource = 1 THEN s.relative_imbalance END AS unaccounted_for_gas_share
 FROM group_spans s
 JOIN groups g USING (balance_group)
-CROSS JOIN LATERAL (SELECT held(floor(2 * s.u + 0.5)::numeric) AS tolerance) t
 WHERE s.span = 'month';
 
 CREATE VIEW v_group_rolling AS
@@ -248,16 +258,11 @@ SELECT
     s.members,
     s.members_estimated,
     s.imbalance,
-    CASE WHEN s.supply > 10 * s.supply_pulse THEN s.imbalance::double precision / s.supply END AS relative_imbalance,
-    t.tolerance,
+    s.relative_imbalance,
+    s.tolerance,
     s.unregistered,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[s.coverage + 1] AS coverage,
-    CASE
-        WHEN s.coverage >= 3 THEN 'UNDECIDED'
-        WHEN s.imbalance > t.tolerance + s.unregistered THEN 'LOSS'
-        WHEN s.imbalance < -t.tolerance THEN 'SURPLUS'
-        ELSE 'WITHIN_TOLERANCE'
-    END AS verdict,
+    s.coverage,
+    s.verdict,
     s.members_due,
     s.members_reported,
     s.night_hours,
@@ -272,7 +277,6 @@ SELECT
     END AS unit
 FROM group_spans s
 JOIN groups g USING (balance_group)
-CROSS JOIN LATERAL (SELECT held(floor(2 * s.u + 0.5)::numeric) AS tolerance) t
 WHERE s.span <> 'month'
 UNION ALL
 SELECT
@@ -403,14 +407,17 @@ SELECT
     d.algorithm_version,
     d.computed_at
 FROM groups g
+-- OFFSET 0 keeps these a look-up by key for each group, whatever the planner believes of the tables.
 CROSS JOIN LATERAL (
     SELECT * FROM group_days n WHERE n.balance_group = g.balance_group AND NOT n.withdrawn ORDER BY n.day_start DESC LIMIT 1
 ) d
 JOIN LATERAL (
-    SELECT * FROM v_group_rolling s WHERE s.group_id = g.group_id AND s.day_start = d.day_start AND s.span = '7 d'
+    SELECT * FROM group_spans s WHERE s.balance_group = g.balance_group AND s.day_start = d.day_start AND s.span = '7 d'
+    OFFSET 0
 ) w ON true
 JOIN LATERAL (
-    SELECT * FROM v_group_rolling s WHERE s.group_id = g.group_id AND s.day_start = d.day_start AND s.span = '30 d'
+    SELECT * FROM group_spans s WHERE s.balance_group = g.balance_group AND s.day_start = d.day_start AND s.span = '30 d'
+    OFFSET 0
 ) m ON true;
 
 COMMENT ON VIEW v_group_months IS 'Imbalance of balance groups by calendar month, computed from their days (docs/domain.md §4.8). Bound day_start in every query.';

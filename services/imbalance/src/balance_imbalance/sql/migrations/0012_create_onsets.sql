@@ -201,14 +201,17 @@ SELECT
     a.alarm_start_at,
     a.alarm_ended_at
 FROM groups g
+-- OFFSET 0 keeps these a look-up by key for each group, whatever the planner believes of the tables.
 CROSS JOIN LATERAL (
     SELECT * FROM group_days n WHERE n.balance_group = g.balance_group AND NOT n.withdrawn ORDER BY n.day_start DESC LIMIT 1
 ) d
 JOIN LATERAL (
-    SELECT * FROM v_group_rolling s WHERE s.group_id = g.group_id AND s.day_start = d.day_start AND s.span = '7 d'
+    SELECT * FROM group_spans s WHERE s.balance_group = g.balance_group AND s.day_start = d.day_start AND s.span = '7 d'
+    OFFSET 0
 ) w ON true
 JOIN LATERAL (
-    SELECT * FROM v_group_rolling s WHERE s.group_id = g.group_id AND s.day_start = d.day_start AND s.span = '30 d'
+    SELECT * FROM group_spans s WHERE s.balance_group = g.balance_group AND s.day_start = d.day_start AND s.span = '30 d'
+    OFFSET 0
 ) m ON true
 LEFT JOIN LATERAL (
     SELECT
