@@ -23,6 +23,10 @@ Reported = tuple[Sequence[int], Sequence[int]]
 """Values and quality codes by hour of a day that is not whole."""
 
 
+_Key = tuple[int, int, int, int | None]
+"""What rows of one usage point depend on: the first and the last day, hours and degree-days of the day."""
+
+
 @dataclass(frozen=True, slots=True)
 class FilledDay:
     """What a day came to; ``is_gap``: it has hours to estimate and nothing to estimate them from."""
@@ -40,7 +44,8 @@ class Filling:
     subject: Subject
     complete: Sequence[tuple[int, Ints]]
     degree_days: DegreeDays
-    _samples: dict[tuple[object, ...], Sample] = field(default_factory=dict)
+    _samples: dict[_Key, Sample] = field(default_factory=dict)
+    _silent_days: dict[_Key, FilledDay] = field(default_factory=dict)
 
     def day(self, start: int, earliest: int, hours: int, reported: Reported | None) -> FilledDay:
         """The day that begins at ``start``, from the past since ``earliest`` (seconds)."""

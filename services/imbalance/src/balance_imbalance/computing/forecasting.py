@@ -116,6 +116,14 @@ class _Day:
     def _month_end(self) -> datetime:
         return end_of_month(self.given.calendar, self.as_of)
 
+    @cached_property
+    def _edges(self) -> Sequence[tuple[int, int, int]]:
+        """Of each day of the month its start, where the past begins that may tell of it, and its hours."""
+        return [
+            (int(day.timestamp()), int(self._earliest(day).timestamp()), self.given.calendar.hours(day))
+            for day in self.days.month
+        ]
+
     def _window(self) -> tuple[Floats, Flags]:
         totals = np.zeros((len(self.subjects), WINDOW_DAYS))
         whole = np.zeros(totals.shape, np.bool_)
@@ -181,12 +189,9 @@ class _Day:
             return None if path is None else weather.degree_days(path, start, hours)
 
         filling = Filling(subject, complete.get(subject.number, ()), degree_days)
-        for column, day in enumerate(self.days.month):
-            start = int(day.timestamp())
+        for column, (start, earliest, hours) in enumerate(self._edges):
             if not lacking[column] and start not in parts:
                 continue
-            hours = self.given.calendar.hours(day)
-            earliest = int(self._earliest(day).timestamp())
             filled = filling.day(start, earliest, hours, parts.get(start))
             self.used[row] += filled.used
             self.read[row] += filled.read
