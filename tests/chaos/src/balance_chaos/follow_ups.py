@@ -4,7 +4,8 @@ and as the oracle has them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -69,7 +70,7 @@ def follow_ups_from_views(connection: psycopg.Connection[Any]) -> Told:
     return found
 
 
-def follow_ups(known: Known, group_days: list[GroupDay], now: int) -> Told:
+def follow_ups(known: Known, group_days: Sequence[GroupDay], now: int) -> Told:
     """The same by the oracle; ``now`` in seconds."""
     supplies = {
         (one.group.group_id, one.day): one.day_result["supply"]
@@ -86,12 +87,15 @@ def follow_ups(known: Known, group_days: list[GroupDay], now: int) -> Told:
     due = list(known.days.overlapping(first, known.days.end(last)))
     for (name, day), row in inadequacy_days(known, due).items():
         found["inadequacy", name, day] = row
-    for group in {one.group.group_id for one in group_days}:
-        found |= _watched(group, [one for one in group_days if one.group.group_id == group], known)
+    by_group: dict[str, list[GroupDay]] = defaultdict(list)
+    for one in group_days:
+        by_group[one.group.group_id].append(one)
+    for group, of_group in by_group.items():
+        found |= _watched(group, of_group, known)
     return found
 
 
-def _watched(group: str, group_days: list[GroupDay], known: Known) -> Told:
+def _watched(group: str, group_days: Sequence[GroupDay], known: Known) -> Told:
     starts = {known.days.date_of(one.day).toordinal(): one.day for one in group_days}
     watch = Watch([_watched_day(one, known) for one in group_days])
     found: Told = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 
 import psycopg
@@ -11,15 +12,27 @@ from balance_local import lag
 from balance_local.installation import Installation
 from balance_local.supervisor import SERVICES
 from balance_oracle import Tables
+from balance_oracle.spans import Key, Span, all_spans
 
 from balance_chaos import told
+from balance_chaos.follow_ups import Told, follow_ups, follow_ups_from_views, unlike_follow_ups
+from balance_chaos.longer_spans import spans_from_views, told_spans, unlike_spans
 from balance_chaos.outcome import Outcome, differences, expected
 from balance_chaos.published import from_topics
 from balance_chaos.stage import settings_of
-from balance_chaos.told import Told
 from balance_chaos.views import from_views
 
-_LEFT_TO_DO = ("outbox", "markers")
+_LEFT_TO_DO = {
+    "ingest": ("outbox", "markers"),
+    "imbalance": (
+        "outbox",
+        "markers",
+        "weather_changes",
+        "forecast_markers",
+        "group_forecast_markers",
+        "inadequacy_markers",
+    ),
+}
 _MOST_WORDS = 20
 
 
@@ -29,8 +42,9 @@ def wait_until_equal(made: Installation, tables: Tables, patience_s: float) -> N
     Raises AssertionError with the first differences when that has not happened after ``patience_s``.
     """
     wanted, heard = expected(tables), told.expected(tables.telemetry)
+    after = Afterwards.of(tables)
     deadline = time.monotonic() + patience_s
-    while words := _unfinished(made, wanted, heard):
+    while words := _unfinished(made, wanted, heard, after):
         if time.monotonic() > deadline:
             raise AssertionError(f"not equal to the oracle after {patience_s:.0f} s:\n" + "\n".join(words))
         time.sleep(0.5)
@@ -54,19 +68,42 @@ def waiting(made: Installation, services: Sequence[str] = SERVICES) -> list[str]
     unread = [one for one in lags if one.records and one.group.startswith(tuple(services))]
     words = [f"{one.group}: {one.records} records to read" for one in unread]
     with psycopg.connect(made.dsn) as connection:
-        for table in (f"{service}.{name}" for service in services for name in _LEFT_TO_DO):
+        for table in (f"{service}.{name}" for service in services for name in _LEFT_TO_DO[service]):
             row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
             if row and row[0]:
                 words.append(f"{table}: {row[0]} rows")
     return words
 
 
-def _unfinished(made: Installation, wanted: Outcome, heard: Told) -> list[str]:
+@dataclass(frozen=True)
+class Afterwards:
+    """What follows from group-days and readings, by the oracle."""
+
+    spans: dict[Key, Span]
+    follow_ups: Told
+
+    @classmethod
+    def of(cls, tables: Tables) -> Afterwards:
+        known, balanced = tables.known, tables.balanced
+        if known is None:
+            return cls({}, {})
+        spans = told_spans(all_spans(balanced, known.days, known.settings))
+        return cls(spans, follow_ups(known, balanced, tables.clock))
+
+    def unlike(self, made: Installation) -> list[str]:
+        """Differences of the views, in words."""
+        with psycopg.connect(made.dsn) as connection:
+            words = unlike_spans(self.spans, spans_from_views(connection))
+            return words + unlike_follow_ups(self.follow_ups, follow_ups_from_views(connection))
+
+
+def _unfinished(made: Installation, wanted: Outcome, heard: told.Told, after: Afterwards) -> list[str]:
     """What still waits or differs; equality counts only if it is there after the last work was done."""
     checks: tuple[Callable[[], Iterable[str]], ...] = (
         lambda: waiting(made),
         lambda: (f"view: {words}" for words in differences(wanted, from_views(made))),
         lambda: (f"topic: {words}" for words in differences(wanted, from_topics(made))),
+        lambda: after.unlike(made),
         lambda: (f"topic: {words}" for words in told.differences(heard, told.from_topic(made))),
     )
     for check in checks:

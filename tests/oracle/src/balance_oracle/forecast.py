@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,6 +14,7 @@ from balance_oracle.estimates import Sample, is_reported, is_valued
 from balance_oracle.groups import SUPPLY
 from balance_oracle.known import HEATED, Known
 from balance_oracle.nesting import resolved
+from balance_oracle.readings import Hour
 from balance_oracle.tolerance import held
 from balance_oracle.weather import Path
 
@@ -61,11 +63,12 @@ def all_forecasts(
     first = min(day for _, day in known.readings)
     last_due = days.shifted(days.containing(now - grace), -1)
     found: dict[Key, dict[str, Any]] = {}
+    subjects = list(_subjects(known, supplies))
     month = days.first_of_month(first)
     while month <= last_due:
         inside = month_of(known, month)
         as_of = min(inside[-1], last_due)
-        for (kind, name), subject in _subjects(known, supplies):
+        for (kind, name), subject in subjects:
             figures = forecast(subject, inside, as_of, known)
             if figures is not None:
                 found[kind, name, month] = {"as_of": as_of} | figures
@@ -84,17 +87,22 @@ def month_of(known: Known, month: int) -> list[int]:
 def _subjects(
     known: Known, supplies: Mapping[tuple[str, int], int]
 ) -> Iterator[tuple[tuple[str, str], Subject]]:
+    readings: dict[str, dict[int, Sequence[Hour]]] = defaultdict(dict)
+    for (name, day), hours in known.readings.items():
+        readings[name][day] = hours
+    whole: dict[str, dict[int, int]] = defaultdict(dict)
+    for (name, day), total in supplies.items():
+        whole[name][day] = total
     for name, point in known.points.items():
         if point.resource in METERED:
-            yield ("USAGE_POINT", name), _usage_point(name, known)
+            yield ("USAGE_POINT", name), _usage_point(name, known, readings[name])
     for name, group in known.groups.items():
         if group.resource in METERED:
-            yield ("GROUP", name), _group(name, known, supplies)
+            yield ("GROUP", name), _group(name, known, whole[name])
 
 
-def _usage_point(name: str, known: Known) -> Subject:
+def _usage_point(name: str, known: Known, of_point: Mapping[int, Sequence[Hour]]) -> Subject:
     point, days = known.points[name], known.days
-    of_point = {day: hours for (other, day), hours in known.readings.items() if other == name}
     whole = {
         day: sum(value for value, _ in hours if value is not None)
         for day, hours in of_point.items()
@@ -126,10 +134,9 @@ def _usage_point(name: str, known: Known) -> Subject:
     )
 
 
-def _group(name: str, known: Known, supplies: Mapping[tuple[str, int], int]) -> Subject:
+def _group(name: str, known: Known, whole: Mapping[int, int]) -> Subject:
     supply = [one for one in resolved(name, known.groups) if one.role == SUPPLY]
     first = known.points.get(supply[0].usage_point_id) if supply else None
-    whole = {day: total for (group, day), total in supplies.items() if group == name}
 
     def counts(day: int) -> bool:
         return any(one.valid_in(day, known.days) for one in supply)

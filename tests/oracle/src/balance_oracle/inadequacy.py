@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,6 +22,7 @@ MOST = 10**9
 FIRST_GOOD, LAST_GOOD, LEAST_GOOD, LEAST_LIKE = 395, 31, 14, 5
 
 Key = tuple[str, int]
+Building = tuple[str, Path | None, int]
 Row = dict[str, Any]
 
 
@@ -41,6 +43,11 @@ class HomeDay:
         if self.indoor is None or self.outdoor is None:
             return 0
         return max(0, self.indoor - self.outdoor - FOR_NOTHING)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it can be, and have, like homes."""
+        return self.state == "COUNTS" and self.warmth > 0
 
     def is_good(self, limit: int) -> bool:
         """Whether it teaches what is usual: all known, and below the temperature where heating begins."""
@@ -63,7 +70,17 @@ def inadequacy_days(known: Known, days: Sequence[int]) -> dict[Key, Row]:
         for day in days
         if (home := _home_day(name, day, known)) is not None
     }
-    return {key: _row(key, home, found, known) for key, home in found.items()}
+    warm: dict[Building, dict[str, HomeDay]] = defaultdict(dict)
+    for (name, day), home in found.items():
+        if home.building is not None and home.is_warm:
+            warm[home.resource, home.building, day][name] = home
+    rows = {}
+    for (name, day), home in found.items():
+        beside = warm.get((home.resource, home.building, day), {}) if home.is_warm else {}
+        like = [other for other_name, other in beside.items() if other_name != name]
+        own = _own(name, day, home, found, known) if home.state == "COUNTS" else None
+        rows[name, day] = _row(home, like, own)
+    return rows
 
 
 def thermometer_of(name: str, day: int, known: Known) -> str | None:
@@ -128,27 +145,15 @@ def _indoor(thermometer: str, day: int, known: Known) -> tuple[int | None, bool]
     return half_up(sum(rooms), len(rooms)), is_heard
 
 
-def _row(key: Key, home: HomeDay, homes: Mapping[Key, HomeDay], known: Known) -> Row:
-    name, day = key
-    like = [
-        other
-        for (other_name, other_day), other in homes.items()
-        if other_day == day
-        and other_name != name
-        and home.building is not None
-        and (other.resource, other.building) == (home.resource, home.building)
-        and other.state == "COUNTS"
-        and other.warmth > 0
-    ]
-    counts = home.state == "COUNTS"
-    like = like if counts and home.warmth > 0 else []
+def _row(home: HomeDay, like: Sequence[HomeDay], own: int | None) -> Row:
+    """``like``: its like homes, of a day that counts; ``own``: what its past makes expected."""
     return {
         "state": home.state,
         "consumed": home.consumed,
         "indoor": home.indoor,
         "outdoor": home.outdoor,
-        "expected_own": _own(name, day, home, homes, known) if counts else None,
-        "expected_peers": _peers(home, like) if counts else None,
+        "expected_own": own,
+        "expected_peers": _peers(home, like),
         "like_homes": len(like),
         "neighbours": half_up(sum(one.indoor or 0 for one in like), len(like)) if like else None,
     }

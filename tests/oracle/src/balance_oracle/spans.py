@@ -112,31 +112,43 @@ def _uncertainty_of_days(
         return (square + root(once) ** 2).sqrt()
 
 
+@dataclass(frozen=True)
+class SpanHour:
+    """What one hour brings into the 24 hours: its result, u without clocks, what is estimated."""
+
+    day: GroupDay
+    result: Mapping[str, Any]
+    uncertainty: Decimal
+    estimated: int
+
+
 def spans_of_hours(of_group: Sequence[GroupDay], settings: Settings) -> dict[int, Span]:
     """The 24 hours that end with each hour, by when they end."""
-    hours = {one.day + hour * HOUR: (one, hour) for one in of_group for hour in one.hours}
+    hours = {one.day + hour * HOUR: _span_hour(one, hour) for one in of_group for hour in one.hours}
     return {
         start + HOUR: _span_of_hours([hours.get(start - back * HOUR) for back in range(23, -1, -1)], settings)
         for start in hours
     }
 
 
-def _span_of_hours(inside: Sequence[tuple[GroupDay, int] | None], settings: Settings) -> Span:
+def _span_hour(day: GroupDay, hour: int) -> SpanHour:
+    terms = day.terms([hour], for_day=False)
+    uncertainty = root(terms.square - terms.clocks)
+    return SpanHour(day, day.hour_results[hour], uncertainty, day.estimated([hour], for_day=False))
+
+
+def _span_of_hours(inside: Sequence[SpanHour | None], settings: Settings) -> Span:
     there = [one for one in inside if one is not None]
-    results = [day.hour_results[hour] for day, hour in there]
+    results = [one.result for one in there]
     if len(there) < 24 or any(one["coverage"] == "NOT_COMPUTABLE" for one in results):
         return _nothing()
-    estimated = sum(day.estimated([hour], for_day=False) for day, hour in there)
-    span = _sums(results, estimated)
-    squares = []
-    for day, hour in there:
-        terms = day.terms([hour], for_day=False)
-        squares.append(terms.square - terms.clocks)
+    span = _sums(results, sum(one.estimated for one in there))
     change = Fraction(results[-1]["supply"] - results[0]["supply"])
     with localcontext(PRECISE):
-        u = (sum(map(root, squares)) ** 2 + root(clock_square(change, settings)) ** 2).sqrt()
+        linear = sum((one.uncertainty for one in there), Decimal(0))
+        u = (linear**2 + root(clock_square(change, settings)) ** 2).sqrt()
     complete = all(one["coverage"] == "COMPLETE" for one in results)
-    span["supply_pulse"] = _pulse([day for day, _ in there])
+    span["supply_pulse"] = _pulse(dict.fromkeys(one.day for one in there))
     return span | _judged(span, expanded_root(u), True, complete, settings)
 
 

@@ -11,6 +11,8 @@ from balance_oracle.days import MeteringDays
 from balance_oracle.delivery import Delivery
 from balance_oracle.edits import decisions_by_point
 from balance_oracle.evidence import gather, is_bad_record
+from balance_oracle.imbalance import GroupDay
+from balance_oracle.known import Known
 from balance_oracle.plans import make_plans
 from balance_oracle.readings import Everything, Extreme, compute_readings, evidence_days
 from balance_oracle.settings import Settings
@@ -33,6 +35,8 @@ class Tables:
     ``spans``: the findings with the end of their interval too, (rule, subject, start_ms, end_ms).
     ``telemetry``: module events, states and sessions, in seconds.
     ``backlog_expected``: concentrators of which more is to come.
+    ``known``, ``balanced``, ``clock``: what group-days follow from, these with all that they consist of, and
+    the clock, for whoever asks for what follows from them; in seconds.
     """
 
     readings: dict[tuple[str, int], ReadingDay]
@@ -43,6 +47,9 @@ class Tables:
     spans: frozenset[tuple[str, str, int, int]] = frozenset()
     telemetry: Telemetry = field(default_factory=Telemetry, compare=False)
     backlog_expected: frozenset[str] = frozenset()
+    known: Known | None = field(default=None, compare=False)
+    balanced: tuple[GroupDay, ...] = field(default=(), compare=False)
+    clock: int = 0
 
 
 def compute(
@@ -77,7 +84,8 @@ def compute(
     given = Everything(evidence, telemetry, plans, evidence_days(evidence, days), days, settings, now)
     found = compute_readings(points.values(), given, decisions_by_point(edits))
     known = make_known(balance_groups, points, plans, found.hours, weather, days, settings)
-    results = {(one.group.group_id, one.day * 1000): one.figures() for one in all_group_days(known, now)}
+    balanced = tuple(all_group_days(known, now))
+    results = {(one.group.group_id, one.day * 1000): one.figures() for one in balanced}
     delivery = Delivery(telemetry, plans, points.values(), days, settings, now)
     findings = found.findings | evidence.findings | telemetry.findings
     if settings.applies("delivery"):
@@ -94,4 +102,7 @@ def compute(
         frozenset((rule, subject, start * 1000, end * 1000) for rule, subject, start, end in findings),
         telemetry,
         frozenset(delivery.backlog_expected()),
+        known,
+        balanced,
+        now,
     )
