@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from balance_chaos.alike import is_alike, unlike
 from balance_imbalance.adapters import wire_assets, wire_weather
-from balance_imbalance.computation import Computation
+from balance_imbalance.computing.group_days import Computation
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.days import last_ended, silent_days
 from balance_imbalance.domain.equipment import (

@@ -88,7 +88,7 @@ def test_the_past_counts_for_28_days_and_no_more(house: House) -> None:
     house.hear(house.reading("B", 0, 280, version=2))
     assert house.settle() == {("G", 0), *(("G", day) for day in range(4, 29))}
     assert house.days("G")[28]["members"] == 23 * (100 + 220)
-    assert house.days("G")[29]["members"] == 24 * (100 + 100), "three days of its own are fewer than like homes"
+    assert house.days("G")[29]["members"] == 24 * (100 + 100), "like A: three days of its own are too few"
 
 
 def test_readings_told_again_change_nothing(house: House) -> None:

@@ -10,7 +10,7 @@ from datetime import date, datetime
 
 from balance_kernel.calendar import Calendar
 
-from balance_imbalance.computation import Computation
+from balance_imbalance.computing.group_days import Computation
 from balance_imbalance.domain.days import last_ended
 from balance_imbalance.domain.messages import Asset, ReadingDays, newest_assets, newest_days
 from balance_imbalance.domain.rules import Rules

@@ -231,9 +231,7 @@ class PostgresGroupDayWork:
         self._conn.execute(statement("make_incoming_group_days"))
         computed_at = datetime.now(UTC)
         with self._conn.cursor() as cur:
-            rows = (
-                to_row_group_day(result, self._rules, self._calendar, computed_at) for result in results
-            )
+            rows = (to_row_group_day(result, self._rules, self._calendar, computed_at) for result in results)
             copy_binary(cur, "incoming_group_days", COLUMNS, TYPES, rows)
         changed = self._conn.execute(statement("upsert_group_days")).fetchall()
         self._conn.execute(statement("stamp_group_days"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balance_imbalance.domain import base, bounds, tolerance
+from balance_imbalance.domain import base_conditions, bounds, tolerance
 from balance_imbalance.domain.coverage import absent, computable, coverage, shares, verdict
 from balance_imbalance.domain.estimate import ALONE, Estimates, of_members, of_supply, with_estimates
 from balance_imbalance.domain.figures import (
@@ -52,7 +52,7 @@ def compute(given: GroupDayInput, rules: Rules) -> GroupDay:
         night=None if given.night is None else _night(hours, given.night),
         base=None
         if known is None
-        else base.conditions((given.supply, given.members), volumes, day, there, known, rules),
+        else base_conditions.at_base((given.supply, given.members), volumes, day, there, known, rules),
         problems=given.problems,
     )
 

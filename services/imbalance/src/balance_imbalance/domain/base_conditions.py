@@ -17,7 +17,7 @@ _U_TEMPERATURE = 2.0 / np.sqrt(3.0)
 """Standard uncertainty of the temperature of gas: uniform within 2 K."""
 
 
-def conditions(
+def at_base(
     sides: tuple[Side, Side],
     volumes: tuple[Ints, Ints],
     day: Span,

@@ -8,11 +8,11 @@ from datetime import datetime
 
 from balance_kernel.calendar import Calendar
 
+from balance_imbalance.computing.surroundings import Day, Surroundings
 from balance_imbalance.domain.assembly import GroupHistory, ReadingTable
 from balance_imbalance.domain.group_day import compute
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.ports import Due, GroupDayWork, Result
-from balance_imbalance.surroundings import Day, Surroundings
 
 
 @dataclass(frozen=True)
