@@ -120,7 +120,8 @@ def groups() -> table.Panel:
         "Groups, the worst first",
         "Seven and thirty days that end with the group's newest day. Within ± tolerance nothing can be "
         "said. Reported: members heard all day. "
-        "A click on a group shows it below.",
+        "Changed since: an onset "
+        "that stands. Alarm: hours out of the ordinary now. A click on a group shows it below.",
         f"""
         SELECT
             group_id,
@@ -133,6 +134,8 @@ def groups() -> table.Panel:
             tolerance_7d::double precision / nullif(supply_7d, 0) AS "± tolerance",
             coverage_7d AS coverage,
             verdict_30d AS "30 days",
+            onset_since_day AS "changed since",
+            CASE WHEN alarm_ended_at IS NULL THEN alarm_start_at END AS "alarm since",
             members_reported || ' of ' || members_due AS reported,
             missing,
             unmetered,
