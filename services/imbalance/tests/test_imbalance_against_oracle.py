@@ -39,7 +39,7 @@ from balance_oracle.fleets import latest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("BALANCE_ORACLE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("BALANCE_ORACLE_EXAMPLES", "25"))
 CODES = {quality.value: quality.code for quality in Quality}
 WHOLE = {CODES["VALID"], CODES["EDITED"]}
 WITH_VALUE = WHOLE | {CODES["ESTIMATED"]}
