@@ -30,6 +30,7 @@ DOMAIN_MAY_IMPORT = {
     "operator",
     "re",
     "scipy",
+    "statistics",
     "typing",
     "zlib",
     "zoneinfo",

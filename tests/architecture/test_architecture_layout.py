@@ -31,6 +31,7 @@ IN_A_SERVICE = (
 MAY_BE_IN_A_SERVICE = {
     "entrypoints/http.py",
     "entrypoints/mqtt.py",
+    "entrypoints/weather.py",
     # Steps of handlers, over ports alone, where these have too many for one module: domain/ may know no port.
     # `computing` is a folder beside it.
     "storing.py",

@@ -36,12 +36,12 @@ from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
 from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
 from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.computing.inadequacy import Inadequacy
+from balance_imbalance.computing.onsets import Watching
 from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.onset_rules import OnsetRules
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.entrypoints import kafka
-from balance_imbalance.onsets import Watching
 from balance_kernel.calendar import Calendar
 from balance_local.installation import Installation
 from balance_oracle.balance_worlds import BalanceWorld, make_balance_world, make_building

@@ -12,9 +12,9 @@ from balance_chassis.outbox import Outbox
 from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
+from balance_imbalance.computing.onsets import Watching
 from balance_imbalance.domain.messages import ChangedGroupDay
 from balance_imbalance.domain.onset_rules import OnsetRules
-from balance_imbalance.onsets import Watching
 from balance_schemas import avsc
 from balance_schemas.codec import Codec
 
@@ -160,7 +160,7 @@ def test_whatever_the_order_of_messages_the_tables_are_the_same(watch: Watch) ->
 
 
 def test_a_new_day_goes_over_that_day_alone(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    from balance_imbalance import onsets
+    from balance_imbalance.computing import onsets
     from balance_imbalance.domain.onset import follow
 
     gone_over: list[int] = []

@@ -89,8 +89,9 @@ def stack() -> Any:
 
 @pytest.fixture(scope="session")
 def new_installation(stack: Stack) -> Iterator[NewInstallation]:  # noqa: ARG001 - started first
-    """Makes installations (`zone=…, day_start_hour=…, clock=…`), dropped after the session; `topics=False` where
-    only the database is used.
+    """Makes installations (`zone=…, day_start_hour=…, clock=…`), dropped after the session.
+
+    `topics=False` where only the database is used.
     """
     create = import_module("balance_local.installation").create
     with ExitStack() as dropping:

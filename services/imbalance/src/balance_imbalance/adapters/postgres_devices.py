@@ -92,9 +92,9 @@ def settle_equipment(
             _timed(held.thermometers.get(point, ())), _timed(given.thermometers.get(point, ()))
         )
     ]
-    _replace(conn, "allowances", *_ALLOWANCE, allowed, given.allowances)
+    _replace(conn, "allowances", "forget_allowances", *_ALLOWANCE, allowed, given.allowances)
     timed = {point: _timed(spans) for point, spans in given.thermometers.items()}
-    _replace(conn, "thermometers", *_THERMOMETER, warmed, timed)
+    _replace(conn, "thermometers", "forget_thermometers", *_THERMOMETER, warmed, timed)
     return allowed, warmed
 
 
@@ -134,6 +134,7 @@ def _timed(spans: Iterable[ThermometerSpan]) -> _Spans:
 def _replace(
     conn: Connection[Any],
     table: str,
+    forget: str,
     columns: Sequence[str],
     types: Sequence[str],
     changed: Sequence[ChangedSpan],
@@ -142,7 +143,7 @@ def _replace(
     points = sorted({span.subject for span in changed})
     if not points:
         return
-    conn.execute(statement(f"forget_{table}"), {"usage_points": points})
+    conn.execute(statement(forget), {"usage_points": points})
     rows = (
         (point, as_instant(start), as_end(end), what)
         for point in points
