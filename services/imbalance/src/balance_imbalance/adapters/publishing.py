@@ -1,4 +1,4 @@
-"""Current rows as records for the broker: those of group-days, and whose are whose."""
+"""Current rows of group-days as records for the broker."""
 
 from __future__ import annotations
 
@@ -7,29 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.outbox import OutboxRow, keys_by_topic
-from balance_chassis.publisher import Outgoing, Render
+from balance_chassis.publisher import Outgoing
 from balance_schemas.codec import Codec
 from psycopg import Connection
 from psycopg.rows import dict_row
 
 from balance_imbalance.adapters import wire_group_days as wire
 from balance_imbalance.adapters.queries import statement
-
-
-class ByTopic:
-    """Renders outbox rows with the renderer of their topic. Raises KeyError for a topic that has none."""
-
-    def __init__(self, renderers: Mapping[str, Render]) -> None:
-        self._renderers = renderers
-
-    def __call__(self, conn: Connection[Any], rows: Sequence[OutboxRow]) -> Sequence[Outgoing]:
-        """Records of each topic in turn, those of the first row first."""
-        topics = dict.fromkeys(row.topic for row in rows)
-        return [
-            outgoing
-            for topic in topics
-            for outgoing in self._renderers[topic](conn, [row for row in rows if row.topic == topic])
-        ]
 
 
 class GroupDayRenderer:
