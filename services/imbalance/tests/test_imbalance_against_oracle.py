@@ -8,6 +8,7 @@ import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from random import Random
 from typing import Any
 
@@ -138,6 +139,10 @@ class InMemory:
 
     def histories(self) -> Mapping[int, GroupHistory]:
         """See the port; groups are numbered in their order."""
+        return self._histories
+
+    @cached_property
+    def _histories(self) -> Mapping[int, GroupHistory]:
         described = {
             group.group_id: [
                 Entry(
@@ -183,6 +188,10 @@ class InMemory:
 
     def first_days(self) -> Mapping[int, datetime | None]:
         """See the port: as the readings have it."""
+        return self._first_days
+
+    @cached_property
+    def _first_days(self) -> Mapping[int, datetime | None]:
         found: dict[int, datetime | None] = {}
         for number in range(len(self.groups)):
             heard = [
