@@ -61,4 +61,5 @@ def _of(day: WatchedDay) -> baseline.WatchedDay:
         np.array([np.nan if one.imbalance is None else one.imbalance for one in day.hours], np.float64),
         np.array([one.tolerance or 0 for one in day.hours], np.float64),
         np.array([one.clock_hour for one in day.hours], np.int64),
+        day.u_reading,
     )

@@ -133,6 +133,7 @@ def _watched_day(one: GroupDay, known: Known) -> WatchedDay:
         day["supply"] if counts else None,
         float(root(terms.estimates)) if terms is not None else 0.0,
         tuple(hours),
+        float(root(terms.pulses + terms.clocks)) if terms is not None else 0.0,
     )
 
 

@@ -33,6 +33,7 @@ class WatchedDay:
     supply: int | None
     u_estimate: float
     hours: tuple[WatchedHour, ...]
+    u_reading: float = 0.0
 
     @property
     def counts(self) -> bool:
@@ -54,7 +55,9 @@ class Baseline:
 
     def score(self, day: WatchedDay) -> float:
         assert day.supply is not None
-        z = self.excess(day) / max(self.spread * day.supply, day.u_estimate)
+        r = self.excess(day)
+        evidence = max(0.0, abs(r) - 2 * day.u_estimate) * (1 if r > 0 else -1)
+        z = evidence / max(self.spread * day.supply, day.u_estimate, day.u_reading)
         return max(-MOST_SCORE, min(z, MOST_SCORE))
 
 

@@ -47,6 +47,7 @@ def make_watched_days(random: Random) -> list[WatchedDay]:
                 supply if counts else None,
                 random.choice((0.0, 0.0, 0.0, 0.05 * supply)),
                 tuple(hours),
+                random.choice((0.0, 0.001, 0.02)) * supply,
             )
         )
     return found

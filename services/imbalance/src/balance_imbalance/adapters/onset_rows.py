@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from math import hypot
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,8 @@ _MOST_INT4 = 2**31 - 1
 
 def from_row_watched_day(row: Sequence[Any], calendar: Calendar) -> WatchedDay:
     """A row of the query `watched_group_days`."""
-    day_start, coverage, supply, imbalance, u_estimate, pulse, coverages, imbalances, tolerances = row
+    day_start, coverage, supply, imbalance, u_estimate, u_pulse, u_clock, pulse, *of_hours = row
+    coverages, imbalances, tolerances = of_hours
     counts = coverage in _COUNTING and supply is not None and supply > 10 * pulse and supply > 0
     hours = np.array(imbalances, np.float64)  # NaN for null
     hours[~np.isin(np.array(coverages), _COUNTING)] = np.nan
@@ -38,6 +40,7 @@ def from_row_watched_day(row: Sequence[Any], calendar: Calendar) -> WatchedDay:
         hours,
         np.array(tolerances, np.float64),
         clock_hours(calendar.zone, day_start, len(coverages)),
+        hypot(u_pulse or 0.0, u_clock or 0.0),
     )
 
 

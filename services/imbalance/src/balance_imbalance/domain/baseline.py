@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import copysign
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class WatchedDay:
     hour_tolerance: Floats
     clock_hours: npt.NDArray[np.int64]
     """Local hour of the clock, 0 to 23, of each hour."""
+    u_reading: float = 0.0
+    """Standard uncertainty by pulses and clocks."""
 
     @property
     def counts(self) -> bool:
@@ -74,8 +77,11 @@ class Baseline:
     def score(self, day: WatchedDay, most: float) -> float:
         """z of a day that counts, within ± ``most``."""
         assert day.supply is not None
-        scale = max(self.spread * day.supply, day.u_estimate)
-        return max(-most, min(most, self.residual(day) / scale))
+        residual = self.residual(day)
+        # An estimate errs alike for as long as it is needed: what it can explain is no evidence.
+        beyond = copysign(max(0.0, abs(residual) - 2 * day.u_estimate), residual)
+        scale = max(self.spread * day.supply, day.u_estimate, day.u_reading)
+        return max(-most, min(most, beyond / scale))
 
     def excess(self, day: WatchedDay) -> float:
         """By how much D exceeds what the members' use makes expected: supply grows by it as well (§8.5)."""

@@ -13,7 +13,8 @@ LIMIT 1
 
 -- name: watched_group_days
 SELECT
-    day_start, coverage, supply, imbalance, u_estimate, supply_pulse, hour_coverage, hour_imbalance, hour_tolerance
+    day_start, coverage, supply, imbalance, u_estimate, u_pulse, u_clock, supply_pulse,
+    hour_coverage, hour_imbalance, hour_tolerance
 FROM imbalance.group_days
 WHERE balance_group = %(group)s AND day_start >= %(first)s AND NOT withdrawn
 ORDER BY day_start
