@@ -5,7 +5,7 @@ PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy bench-forecast field-year fuzz-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy bench-forecast bench-onset field-year fuzz-ingest generate locks
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -57,6 +57,9 @@ bench-vee: setup ## findings false and missed, estimates against the truth, on s
 
 bench-inadequacy: setup ## warm homes with little gas found and flagged falsely; the list of a fleet, timed
 	$(BIN)/python -m balance_bench.inadequacy $(BENCH)
+
+bench-onset: setup ## onsets and hourly alarms that are none on healthy groups, leaks found
+	$(BIN)/python -m balance_bench.onset $(BENCH)
 
 bench-forecast: setup ## month-end forecasts of real homes beside pro rata, what intervals hold, a night of the fleet
 	$(BIN)/python -m balance_bench.forecast $(BENCH)
