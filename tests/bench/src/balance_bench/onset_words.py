@@ -9,7 +9,7 @@ _PAGE = """\
 # What onsets and hourly alarms are worth
 
 `make bench-onset`. The service's own rules ([domain.md §8](../domain.md)) on {groups} simulated groups of
-about twenty modules over {days} days, with nothing wrong: meters err by their classes, count in pulses and have
+about twenty modules over {days} days, with nothing wrong: meters err by their classes, count in pulses, have
 clocks that are off, common meters have standing losses, gas follows the weather. *With silence*: each day a
 home falls silent with a chance of 1 %, for up to 20 days and for good, so that on nine days of ten somebody
 of a group is estimated, here without weather.
