@@ -1,4 +1,4 @@
-"""`python -m balance_imbalance run --role live|backlog|worker`, `migrate`, `check-config`."""
+"""`python -m balance_imbalance run --role live|backlog|worker|agents|weather`, `migrate`, `check-config`."""
 
 from __future__ import annotations
 
