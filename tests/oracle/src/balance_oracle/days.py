@@ -19,6 +19,10 @@ class MeteringDays:
         self._start = cache(self._start_of)
         self._date = cache(self._date_of)
 
+    def __reduce__(self) -> tuple[type["MeteringDays"], tuple[str, int]]:
+        """Without what is remembered, so that it goes to another process."""
+        return MeteringDays, (self._zone.key, self._start_hour)
+
     def _start_of(self, day: date) -> int:
         return int(datetime(day.year, day.month, day.day, self._start_hour, tzinfo=self._zone).timestamp())
 
