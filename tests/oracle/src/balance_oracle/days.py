@@ -19,7 +19,7 @@ class MeteringDays:
         self._start = cache(self._start_of)
         self._date = cache(self._date_of)
 
-    def __reduce__(self) -> tuple[type["MeteringDays"], tuple[str, int]]:
+    def __reduce__(self) -> tuple[type[MeteringDays], tuple[str, int]]:
         """Without what is remembered, so that it goes to another process."""
         return MeteringDays, (self._zone.key, self._start_hour)
 
