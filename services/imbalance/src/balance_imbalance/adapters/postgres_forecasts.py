@@ -237,7 +237,7 @@ class _GroupWork(_Work):
             spans[group].append((start, end))
             paths.setdefault(group, tuple(path))
         return [
-            Subject(group, _RESOURCES[resource], paths.get(group, ()), spans[group])
+            Subject(group, _RESOURCES[resource], paths.get(group, ()), spans[group], by_hours=True)
             for group, resource in self._rows("forecast_groups", numbers)
         ]
 

@@ -30,12 +30,15 @@ _BY_WEATHER = frozenset({Resource.GAS, Resource.HEAT})
 class Subject:
     """A usage point with the spans in which a meter is fitted, or a group with those of its supply
     memberships, in the order of the register; seconds, [start, end).
+
+    ``by_hours``: a span counts in an hour that begins in it, as that of a membership does (§4).
     """
 
     number: int
     resource: Resource
     object_path: ObjectPath
     spans: Sequence[tuple[int, int]]
+    by_hours: bool = False
 
     @property
     def by_weather(self) -> bool:
@@ -90,7 +93,10 @@ def counting(subjects: Sequence[Subject], month: Sequence[datetime], month_end: 
             if start <= edges[0] and end >= edges[-1]:
                 found[row, : len(month)] = True
                 break
-            found[row, : len(month)] |= (max(start, 0) < ends) & (end > starts) & (start < end)
+            first = np.maximum(starts, start)
+            if subject.by_hours:
+                first = starts - (starts - first) // HOUR_S * HOUR_S
+            found[row, : len(month)] |= first < np.minimum(ends, end)
     return found
 
 
