@@ -11,8 +11,8 @@ _PAGE = """\
 `make bench-onset`. The service's own rules ([domain.md §8](../domain.md)) on {groups} simulated groups of
 about twenty modules over {days} days, with nothing wrong: meters err by their classes, count in pulses, have
 clocks that are off, common meters have standing losses, gas follows the weather. *With silence*: each day a
-home falls silent with a chance of 1 %, for up to 20 days and for good, so that on nine days of ten somebody
-of a group is estimated, here without weather.
+home falls silent with a chance of 1 %, for up to 20 days that never come, so that on nine days of ten
+somebody of a group is estimated, here without weather.
 
 | | group-years | onsets a group-year | of them ended again | hourly alarms a group-year |
 |---|---:|---:|---:|---:|
@@ -20,8 +20,7 @@ of a group is estimated, here without weather.
 | ideal noise | {ideal_noise_group_years} | {ideal_noise_onsets_per_group_year} | | |
 
 Ideal noise is normal, 1 % of the supply, without memory. Known for certain, a, b and σ would give 0.019 a
-group-year (23 a year over 1,200 groups); here they are learnt, from 28 to 56 days. On 40 groups of another
-seed 17 of 21 onsets of those that are all heard fell into the weeks in which heating ends.
+group-year (23 a year over 1,200 groups); here they are learnt, from 28 to 56 days.
 
 ## Leaks that are found
 
@@ -42,8 +41,8 @@ seed there were 145 false onsets in 37 group-years, and 43 once what the expande
 explain was taken for no evidence. The next step is a baseline on the hours and homes that were heard.
 
 With what is learnt in place of what is known, h = 8 is crossed by ideal noise twenty times as often as the
-0.019 say. On 250 group-years h = 8 gave 0.36 a group-year, 10 gave 0.11, 12 gave 0.04, 14 gave 0.01; on L-TOWN
-the growing leak is then alarmed on 06-12, 06-13, 06-14 and 06-14, and with 12 and 14 once more in September,
+0.019 say. On 250 group-years h = 8 gave 0.36 a group-year, 10 gave 0.11, 12 gave 0.04, 14 gave 0.01; on
+L-TOWN the growing leak is then alarmed on 06-12, 06-13, 06-14 and 06-14, and with 12 and 14 once more in September,
 when it grows no longer. A utility with many groups may choose 10 (`BALANCE_IMBALANCE_ONSET_THRESHOLD`).
 """
 _KINDS = {"healthy": "healthy, all heard", "healthy_with_silence": "healthy, with silence"}
