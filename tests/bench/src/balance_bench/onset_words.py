@@ -43,7 +43,8 @@ explain was taken for no evidence. The next step is a baseline on the hours and 
 With what is learnt in place of what is known, h = 8 is crossed by ideal noise twenty times as often as the
 0.019 say. On 250 group-years h = 8 gave 0.36 a group-year, 10 gave 0.11, 12 gave 0.04, 14 gave 0.01; on
 L-TOWN the growing leak is then alarmed on 06-12, 06-13, 06-14 and 06-14, and with 12 and 14 once more in
-September, when it grows no longer. A utility with many groups may choose 10 (`BALANCE_IMBALANCE_ONSET_THRESHOLD`).
+September, when it grows no longer. A utility with many groups may choose 10
+(`BALANCE_IMBALANCE_ONSET_THRESHOLD`).
 """
 _KINDS = {"healthy": "healthy, all heard", "healthy_with_silence": "healthy, with silence"}
 
