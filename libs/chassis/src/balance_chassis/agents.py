@@ -151,10 +151,13 @@ class Agent(Generic[T]):
         if not ending.done():
             self._consumer.give_up()
             await asyncio.wait([ending], timeout=_GIVING_UP_S)
-        ending.cancel()
-        errors = await asyncio.gather(ending, return_exceptions=True)
-        if errors[0] is not None:
-            _log.warning("%s: Faust did not end cleanly: %r", self.name, errors[0])
+        if not ending.done():
+            ending.cancel()
+            await asyncio.wait([ending], timeout=_GIVING_UP_S)
+        if not ending.done():
+            _log.warning("%s: Faust did not end within %.0f s of being cancelled", self.name, _GIVING_UP_S)
+        elif ending.cancelled() or ending.exception() is not None:
+            _log.warning("%s: Faust did not end cleanly: %s", self.name, _how(ending))
 
     def _items(self, messages: Sequence[Any]) -> list[Item[T]]:
         return [self._settler.item(_record_of(message, self._kafka.topic_prefix)) for message in messages]
@@ -185,6 +188,10 @@ class Agent(Generic[T]):
         return await unless_stopped(
             patiently(new, progress=self.progress, stop=self._stop, metrics=self._metrics), self._stop
         )
+
+
+def _how(ended: asyncio.Task[Any]) -> str:
+    return "cancelled" if ended.cancelled() else repr(ended.exception())
 
 
 def _record_of(message: Any, topic_prefix: str) -> Record:

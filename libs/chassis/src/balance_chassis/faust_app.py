@@ -9,6 +9,7 @@ was said to be settled shut these ways; the body of the agent is in `agents`.
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -106,6 +107,11 @@ class SettledConsumer(driver.Consumer):
         """Acknowledge and commit nothing any more: what is in hand comes again to whoever is next."""
         self._given_up.set()
         self._unacked_messages.clear()
+
+    async def wait_empty(self) -> None:
+        """Wait for what is in hand, but for nothing more once it is given up: streams may go on taking."""
+        with suppress(Stopped):
+            await unless_stopped(super().wait_empty(), self._given_up)
 
     def ack(self, message: Any) -> bool:
         """Acknowledge a message if it is settled and its partition is still held as when it came."""
