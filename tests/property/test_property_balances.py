@@ -58,7 +58,7 @@ from psycopg_pool import ConnectionPool
 pytestmark = pytest.mark.stack
 
 Pool = ConnectionPool[Connection[Any]]
-EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "2"))
 READINGS = "balance.v1.ReadingDaysComputed"
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
 AGED = "UPDATE imbalance.{}markers SET marked_at = marked_at - INTERVAL '1 minute'"

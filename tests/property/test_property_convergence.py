@@ -60,7 +60,7 @@ from psycopg_pool import ConnectionPool
 pytestmark = pytest.mark.stack
 
 Pools = tuple[ConnectionPool[Connection[Any]], ConnectionPool[Connection[Any]]]
-EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("BALANCE_PROPERTY_EXAMPLES", "3"))
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
 AGED = "UPDATE {}.markers SET marked_at = marked_at - INTERVAL '1 minute'"
 NOTED = "UPDATE ingest.reading_changes SET noted_at = noted_at - INTERVAL '2 minutes'"
