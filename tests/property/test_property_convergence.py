@@ -213,7 +213,7 @@ def place(request: pytest.FixtureRequest) -> tuple[str, int, int]:
 @pytest.fixture(scope="module")
 def made(new_installation: NewInstallation, place: tuple[str, int, int]) -> Installation:
     """An installation in the place's calendar; its broker is not used."""
-    installation = new_installation(topics=False, zone=place[0], day_start_hour=place[1], clock="packets")
+    installation = new_installation(topics=(), zone=place[0], day_start_hour=place[1], clock="packets")
     installation.migrate()
     assert isinstance(installation, Installation)
     return installation

@@ -185,7 +185,8 @@ def unused_port() -> int:
 @pytest.fixture
 def trial(new_installation: NewInstallation) -> Iterator[Trial]:
     """A fresh installation with the table `stored`."""
-    with new_trial(new_installation()) as made:
+    used = (TOPIC, catalogue.dead_letters(GROUP), catalogue.dead_letters_retry(GROUP))
+    with new_trial(new_installation(topics=used)) as made:
         yield made
 
 

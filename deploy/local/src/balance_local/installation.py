@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -119,12 +119,12 @@ class Installation:
             if done.returncode:
                 raise InstallationError(f"the migration of {service} failed.\n{done.stdout}{done.stderr}")
 
-    def topics_apply(self) -> None:
+    def topics_apply(self, only: Collection[str] | None = None) -> None:
         """Create the catalogue's topics and those of dead letters, register the schemas, keep their ids.
 
         Raises TopicsError when a topic is there with another number of partitions, RegistryError.
         """
-        topics.apply(self.settings())
+        topics.apply(self.settings(), only)
 
     def services_up(self, say: Say = lambda _: None, names: Sequence[str] = SERVICES) -> list[Service]:
         """Start its services, unless any run, and return when all are ready. Raises NotStartedError."""

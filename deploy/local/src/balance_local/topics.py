@@ -1,7 +1,7 @@
 """The catalogue's topics and schemas, on the broker and in the registry of one installation."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -28,12 +28,14 @@ def all_topics() -> Sequence[Topic]:
     return [*wanted.topics.values(), *wanted.dead_letter_topics()]
 
 
-def apply(settings: Settings) -> None:
+def apply(settings: Settings, only: Collection[str] | None = None) -> None:
     """Create what is missing, set what is there to the catalogue's retention and sizes, register the schemas.
 
-    To do it again changes nothing. Raises TopicsError, RegistryError.
+    Of all topics, or of those named `only`. To do it again changes nothing. Raises TopicsError,
+    RegistryError.
     """
-    asyncio.run(_apply(settings.kafka))
+    wanted = [topic for topic in all_topics() if only is None or topic.name in only]
+    asyncio.run(_apply(settings.kafka, wanted))
     ids = registry.register_all(
         settings.registry.url, _credentials(settings), catalogue.load(), settings.kafka.topic_prefix
     )
@@ -69,10 +71,10 @@ def configuration(topic: Topic) -> dict[str, str]:
     return settings | {"cleanup.policy": "delete", "retention.ms": str((topic.retention_days or 0) * _DAY_MS)}
 
 
-async def _apply(kafka: KafkaSettings) -> None:
+async def _apply(kafka: KafkaSettings, topics: Sequence[Topic]) -> None:
     async with admin_client(kafka) as admin:
         there = set(await admin.list_topics())
-        wanted = {kafka.topic_prefix + topic.name: topic for topic in all_topics()}
+        wanted = {kafka.topic_prefix + topic.name: topic for topic in topics}
         missing = [
             NewTopic(name, topic.partitions, 1, topic_configs=configuration(topic))
             for name, topic in wanted.items()

@@ -5,7 +5,7 @@ so does the test: nothing is skipped. The launcher is looked up by name, for it 
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from importlib import import_module
 from secrets import token_hex
@@ -44,7 +44,7 @@ class Installation(Protocol):
     def migrate(self) -> None:
         """Create the schemas of all services."""
 
-    def topics_apply(self) -> None:
+    def topics_apply(self, only: Collection[str] | None = None) -> None:
         """Create the topics and register the schemas."""
 
     def drop(self) -> None:
@@ -91,16 +91,16 @@ def stack() -> Any:
 def new_installation(stack: Stack) -> Iterator[NewInstallation]:  # noqa: ARG001 - started first
     """Makes installations (`zone=…, day_start_hour=…, clock=…`), dropped after the session.
 
-    `topics=False` where only the database is used.
+    `topics` names those that are used, none where only the database is; all are made when it is not given.
     """
     create = import_module("balance_local.installation").create
     with ExitStack() as dropping:
 
-        def new(topics: bool = True, **described: Any) -> Installation:
+        def new(topics: Collection[str] | None = None, **described: Any) -> Installation:
             installation: Installation = create(f"test_{os.getpid()}_{token_hex(3)}", **described)
             dropping.callback(installation.drop)
-            if topics:
-                installation.topics_apply()
+            if topics is None or topics:
+                installation.topics_apply(topics)
             return installation
 
         yield new
@@ -109,7 +109,7 @@ def new_installation(stack: Stack) -> Iterator[NewInstallation]:  # noqa: ARG001
 @pytest.fixture(scope="module")
 def installation(new_installation: NewInstallation) -> Installation:
     """A database for the tests of one module. `migrate()` makes the schemas of the services."""
-    return new_installation(topics=False)
+    return new_installation(topics=())
 
 
 @pytest.fixture(scope="module")
