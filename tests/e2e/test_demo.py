@@ -86,7 +86,7 @@ def test_one_millilitre_in_one_hour_is_noticed(done: Done) -> None:
     assert all(check.holds for check in demo_check.against_oracle(done.place, done.tables))
     with psycopg.connect(done.place.dsn) as connection:
         changed = connection.execute(
-            "update imbalance.group_days set hour_members[7] = hour_members[7] + 1 where day_start = %s",
+            "update imbalance.group_days set hour_supply[7] = hour_supply[7] + 1 where day_start = %s",
             [street.DAYS.start(street.FIRST_DAY)],
         )
         assert changed.rowcount == len(street.FLATS)
