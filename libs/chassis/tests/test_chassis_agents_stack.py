@@ -21,6 +21,7 @@ from balance_schemas import catalogue
 
 pytestmark = pytest.mark.stack
 GROUP, TOPIC = "ingest-packets", catalogue.PACKETS
+_PATIENCE_S = 60.0
 
 
 class Broken(Agent[int]):
@@ -33,6 +34,13 @@ class Broken(Agent[int]):
         if any(message.value == b"7" for message in messages):
             raise self.breaks()
         return items
+
+
+def actor_of(agent: Agent[int]) -> Any:
+    """The task of Faust that the agent's body runs in."""
+    app: Any = agent._consumer.app
+    (actor,) = next(iter(app.agents.values()))._actors
+    return actor.actor_task
 
 
 def broken(trial: Any, breaks: Callable[[], BaseException], **options: Any) -> Agent[int]:
@@ -91,7 +99,7 @@ def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(
 
     def handle(_: Sequence[int]) -> None:
         entered.set()
-        release.wait()
+        release.wait(_PATIENCE_S)
         raise Stopped
 
     async def main() -> None:
@@ -101,28 +109,34 @@ def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(
         await trial.until(
             lambda: agent.progress.ready and agent._consumer.unacked and (entered.is_set() or not is_handled)
         )
-        (actor,) = next(iter(agent._consumer.app.agents.values()))._actors
-        actor.actor_task.cancel()
+        actor_of(agent).cancel()
         await asyncio.sleep(2)  # two intervals of committing
         assert await trial.lag() == 50
         release.set()
         with pytest.raises(Fatal, match="Faust cancelled it"):
-            await task
+            await asyncio.wait_for(task, _PATIENCE_S)
         assert await trial.lag() == 50
 
     asyncio.run(main())
 
 
 def test_what_is_stored_after_an_actor_was_cancelled_moves_no_offset_over_what_it_dropped(trial: Any) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def handle(numbers: Sequence[int]) -> None:
+        entered.set()
+        release.wait(_PATIENCE_S)
+        trial.store(numbers)
+
     async def main() -> None:
         await trial.send(range(200), spread=1)
-        agent = trial.agent(max_records=5)
+        agent = trial.agent(handle, max_records=5)
         task = asyncio.create_task(agent.run(asyncio.Event()))
-        await trial.until(lambda: agent.progress.ready and agent._consumer.unacked)
-        (actor,) = next(iter(agent._consumer.app.agents.values()))._actors
-        actor.actor_task.cancel()
+        await trial.until(lambda: agent.progress.ready and entered.is_set())
+        actor_of(agent).cancel()
+        release.set()
         with pytest.raises(Fatal, match="Faust cancelled it"):
-            await task
+            await asyncio.wait_for(task, _PATIENCE_S)
         async with trial.running(trial.agent()):
             await trial.until_committed()
 
@@ -136,7 +150,7 @@ def test_nothing_is_committed_before_its_transaction_ended(trial: Any) -> None:
 
     def handle(numbers: Sequence[int]) -> None:
         entered.set()
-        release.wait()
+        release.wait(_PATIENCE_S)
         trial.store(numbers)
 
     async def main() -> None:

@@ -17,7 +17,7 @@ from balance_kernel.calendar import Calendar
 from balance_schemas import catalogue
 
 pytestmark = pytest.mark.stack
-TOPIC = catalogue.READINGS
+TOPIC = catalogue.PACKETS
 OUTBOX = Outbox("trial")
 
 
