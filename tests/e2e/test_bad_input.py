@@ -132,7 +132,7 @@ class House:
 
 @pytest.fixture(scope="module")
 def town() -> Iterator[Town]:
-    with own_stack() as root, fresh_installation("bad_input", "UTC") as made:
+    with own_stack("bad_input") as root, fresh_installation("bad_input", "UTC") as made:
         yield Town(made, root)
 
 

@@ -41,7 +41,7 @@ SIZE = SIZES[os.environ.get("BALANCE_CHAOS_SIZE", "small")]
 
 @pytest.fixture(scope="module")
 def root() -> Iterator[Path]:
-    with own_stack() as folder:
+    with own_stack("convergence") as folder:
         yield folder
 
 

@@ -13,14 +13,13 @@ from balance_local.installation import Installation
 from balance_local.supervisor import SERVICES
 from balance_schemas.codec import Codec, load_ids
 
-STACK_FOLDER = "chaos"
-
 
 @contextmanager
-def own_stack(folder: str = STACK_FOLDER) -> Iterator[Path]:
+def own_stack(folder: str) -> Iterator[Path]:
     """Use broker, registry and database under `.local/<folder>`, whatever addresses the environment gives.
 
-    Started by whoever makes an installation inside, stopped on leaving.
+    Files of tests run side by side: each names a folder of its own. Started by whoever makes an
+    installation inside, stopped on leaving.
     """
     root = paths.CHECKOUT / ".local" / folder
     changed = {"BALANCE_LOCAL_ROOT": str(root), **dict.fromkeys(stack.GIVEN)}
