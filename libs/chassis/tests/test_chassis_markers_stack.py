@@ -126,6 +126,44 @@ def test_many_subjects_are_taken_at_once_those_marked_first_first(
     assert MARKERS.take_many(writer, 9, quiet_s=0) == [(1, day(3), BACKLOG), (2, day(4), LIVE)]
 
 
+def test_recomputation_is_given_when_nothing_else_is_and_by_itself(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    mark(writer, 0, 1, 2, lane=RECOMPUTATION)
+    mark(writer, 9, 1, lane=BACKLOG)
+    assert MARKERS.take_many(reader, 9, quiet_s=0) == [(1, day(1), BACKLOG), (1, day(9), BACKLOG)]
+    mark(writer, 8, subject=2)
+    assert MARKERS.take_many(reader, 1, quiet_s=0) == [(2, day(8), LIVE)]
+    reader.commit()
+    reader.execute("UPDATE trial.markers SET marked_at = marked_at - INTERVAL '1 minute'")
+    reader.commit()
+    mark(writer, 2, lane=BACKLOG)
+    assert MARKERS.take_many(reader, 9) == [(1, day(0), RECOMPUTATION)], "day 2 waits to be quiet"
+    assert MARKERS.take_many(reader, 9, quiet_s=0) == [(1, day(2), BACKLOG)]
+    reader.commit()
+    assert reader.execute("SELECT 1 FROM trial.markers").fetchall() == []
+
+
+def test_a_recomputation_is_marked_once_however_often_it_begins(reader: psycopg.Connection) -> None:
+    mark(reader, 0, lane=BACKLOG)
+    query = "SELECT s, %(day)s::timestamptz FROM unnest(ARRAY[2, 1, 2]) AS s UNION SELECT 3, %(day)s"
+    assert MARKERS.recompute(reader, query, {"day": DAY}) == 3
+    assert MARKERS.recompute(reader, query, {"day": DAY}) == 0
+    counted = "SELECT lane, count(*) FROM trial.markers GROUP BY lane ORDER BY lane"
+    assert reader.execute(counted).fetchall() == [(BACKLOG, 1), (RECOMPUTATION, 3)]
+
+
+def test_who_holds_all_markers_keeps_others_from_taking_many(
+    reader: psycopg.Connection, writer: psycopg.Connection
+) -> None:
+    mark(writer, 0, lane=BACKLOG)
+    assert MARKERS.hold(reader)
+    assert MARKERS.take_many(writer, 9, quiet_s=0) == []
+    assert not MARKERS.hold(writer)
+    reader.commit()
+    assert MARKERS.hold(writer)
+
+
 def test_pairs_that_a_query_gives_are_marked_once_in_a_table_of_its_own(reader: psycopg.Connection) -> None:
     others = Markers("trial", "other_markers")
     reader.execute("CREATE TABLE trial.other_markers (LIKE trial.markers INCLUDING ALL)")

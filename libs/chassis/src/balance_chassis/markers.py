@@ -49,6 +49,17 @@ class Markers:
         marked = f"INSERT INTO {self._table} (subject_id, day_start, lane) SELECT DISTINCT q.*, {lane:d} FROM"
         return conn.execute(f"{marked} ({query}) AS q ORDER BY 2, 1", parameters).rowcount
 
+    def recompute(self, conn: Connection[Any], query: LiteralString, parameters: Mapping[str, Any]) -> int:
+        """Mark the (subject, start of day) pairs that a query gives for recomputation, but for those so
+        marked already; gives how many.
+        """
+        already = f"SELECT subject_id, day_start FROM {self._table} WHERE lane = {RECOMPUTATION}"
+        marked = self.add_selected(conn, f"({query}) EXCEPT {already}", parameters, RECOMPUTATION)
+        if marked:
+            # What is due before them must at once be found among them by its index.
+            conn.execute(f"ANALYZE {self._table}")
+        return marked
+
     def due(self, conn: Connection[Any], limit: int) -> list[int]:
         """Subjects to compute now, live before backlog, then the newest day first.
 
@@ -118,17 +129,39 @@ class Markers:
         """Lock the table for whoever takes from it, delete the markers of the days marked longest ago, and
         give them as (subject, start of day, lane), each once.
 
-        Of markers ``quiet_s`` old or older. As with `take`, read state only after this; gives nothing while
-        another transaction has taken some.
+        Of markers ``quiet_s`` old or older; of days marked for recomputation alone when there are no others,
+        so that either all of what is given is recomputation or nothing is. As with `take`, read state only
+        after this; gives nothing while another transaction has taken some.
         """
-        if not self._locked(conn, _WHOLE_TABLE):
+        if not self.hold(conn):
             return []
+        return self._taken(conn, f"lane < {RECOMPUTATION}", limit, quiet_s) or self._taken(
+            conn,
+            f"""
+            lane = {RECOMPUTATION} AND NOT EXISTS (
+                SELECT FROM {self._table} o
+                WHERE o.subject_id = t.subject_id AND o.day_start = t.day_start AND o.lane < {RECOMPUTATION}
+            )
+            """,
+            limit,
+            quiet_s,
+        )
+
+    def hold(self, conn: Connection[Any]) -> bool:
+        """Whether nobody else takes many, nor will until this transaction ends. Raises ValueError if the
+        connection is not READ COMMITTED.
+        """
+        return self._locked(conn, _WHOLE_TABLE)
+
+    def _taken(
+        self, conn: Connection[Any], which: LiteralString, limit: int, quiet_s: float
+    ) -> Sequence[tuple[int, datetime, int]]:
         return conn.execute(
             f"""
             WITH oldest AS (
                 SELECT DISTINCT subject_id, day_start FROM (
-                    SELECT subject_id, day_start FROM {self._table}
-                    WHERE marked_at <= clock_timestamp() - %(quiet_s)s * INTERVAL '1 s'
+                    SELECT subject_id, day_start FROM {self._table} t
+                    WHERE marked_at <= clock_timestamp() - %(quiet_s)s * INTERVAL '1 s' AND {which}
                     ORDER BY id LIMIT %(limit)s
                 ) aged
             ), gone AS (
