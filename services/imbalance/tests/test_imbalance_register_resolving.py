@@ -225,6 +225,30 @@ def test_what_is_nested_beyond_the_most_is_told() -> None:
     assert len(spans({"G": [*many, *many]})) == MOST_NAMES
 
 
+def test_a_few_entries_that_stand_in_many_gaps_come_to_an_end() -> None:
+    """Each member of N stands in each gap of its supply: entries squared, were they all followed."""
+    gaps = 1_500
+    sides = [supply(at, 2 * at, 2 * at + 1) for at in range(gaps)], [entry(-1 - at) for at in range(gaps)]
+    groups = {"G": [entry("N", 0, 2 * gaps)], "N": [*sides[0], *sides[1]]}
+    resolved = Resolving(groups).resolve("G")
+    assert len(resolved.memberships) == MOST_NAMES
+    full, left = divmod(MOST_NAMES - gaps, gaps)
+    found = [m.usage_point for m in resolved.memberships[gaps:]]
+    assert found == [-1 - at for at in range(full) for _ in range(gaps)] + [-1 - full] * left
+    assert [(p.problem.name, p.start, p.end) for p in resolved.problems] == [("NESTED_CYCLE", 0, FOREVER)]
+
+
+def test_a_name_is_followed_to_the_last_span_that_counts() -> None:
+    """Of N's one supply meter and its members, each in two gaps, the last that fits is followed in one."""
+    pairs = (MOST_NAMES - 2) // 2
+    members = [entry(point, 0, 100) for point in range(pairs + 1)]
+    groups = {"G": [entry("N", 0, 100)], "N": [supply(-1, 40, 60), *members]}
+    found = spans(groups)
+    assert len(found) == MOST_NAMES
+    assert found[-1] == (pairs, "MEMBER", 0, 40)
+    assert problems(groups) == [("NESTED_CYCLE", 0, 100)]
+
+
 def test_overlaps_by_the_ten_thousand_are_settled_at_once() -> None:
     entries = [entry(1, at, 50_000 - at) for at in range(20_000)]
     begun = time.monotonic()

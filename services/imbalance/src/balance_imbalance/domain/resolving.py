@@ -15,7 +15,7 @@ from balance_imbalance.domain.register import MOST_COEFFICIENT_PPM, GroupProblem
 
 DEEPEST = 8
 MOST_NAMES = 20_000
-"""How many names of what is nested in one group are followed."""
+"""How many names of what is nested in one group are followed; one counts again for each further span."""
 _PPM = 1_000_000
 
 Span = tuple[int, int]
@@ -102,6 +102,7 @@ class _Walk:
     def __init__(self, entries_of: Callable[[str], _Own]) -> None:
         self._entries_of = entries_of
         self._left = MOST_NAMES
+        self._cut_whole: set[tuple[str, Role]] = set()
         self.cut: set[ProblemSpan] = set()
 
     def stands(self, entry: Entry, span: Span, way: tuple[str, ...]) -> Iterator[Membership]:
@@ -120,15 +121,31 @@ class _Walk:
         return [*supply, *(self._of_role(Role.MEMBER, way, gaps) if gaps else ())]
 
     def _of_role(self, role: Role, way: tuple[str, ...], windows: Sequence[Span]) -> Iterator[Membership]:
+        if self._left <= 0 and (way[-1], role) in self._cut_whole:
+            return
+        whole = self._left <= 0
         for entry, spans in self._entries_of(way[-1]).counting:
-            if entry.role is not role:
-                continue
-            self._left -= 1
-            if self._left < 0:
-                self.cut.add(ProblemSpan(GroupProblem.NESTED_CYCLE, *entry.span))
-                continue
-            for span in _meeting(spans, windows):
-                yield from self.stands(entry, span, way)
+            if entry.role is role:
+                yield from self._counted(entry, spans, way, windows)
+        if whole:
+            self._cut_whole.add((way[-1], role))
+
+    def _counted(
+        self, entry: Entry, spans: Sequence[Span], way: tuple[str, ...], windows: Sequence[Span]
+    ) -> Iterator[Membership]:
+        """What an entry stands for in these windows, until no more is followed. Each span counts, for a few
+        entries can stand in a great many; an entry that stands in none counts once.
+        """
+        self._left -= 1
+        is_cut = self._left < 0
+        for place, span in enumerate(() if is_cut else _meeting(spans, windows)):
+            self._left -= place > 0
+            is_cut = self._left < 0
+            if is_cut:
+                break
+            yield from self.stands(entry, span, way)
+        if is_cut:
+            self.cut.add(ProblemSpan(GroupProblem.NESTED_CYCLE, *entry.span))
 
 
 @dataclass(frozen=True, slots=True)
