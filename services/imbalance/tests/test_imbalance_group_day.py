@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from balance_imbalance.domain.assembly import GroupHistory, ReadingTable, own_past
-from balance_imbalance.domain.figures import GroupDay, GroupDayInput
+from balance_imbalance.domain.figures import Flags, Floats, GroupDay, GroupDayInput
 from balance_imbalance.domain.group_day import compute
 from balance_imbalance.domain.register import FOREVER, Membership, Meter
 from balance_imbalance.domain.rules import Coverage, Rules, Verdict
+from balance_imbalance.domain.samples import Sample
 from balance_kernel.quantity import Quality, Role
 
 DAY = 1_760_000_400
@@ -55,6 +56,22 @@ def group_day(
     sides = (history.supply.side(table, DAY, hours), history.members.side(table, DAY, hours))
     own = own_past(sides, complete, DAY, DAY - 28 * 86_400, hours)
     return compute(GroupDayInput(hours, *sides, own), rules)
+
+
+def test_members_silent_alike_are_summed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    summed: list[int] = []
+    over = Sample.over
+
+    def counted(sample: Sample, spans: Flags) -> tuple[Floats, Floats]:
+        summed.append(len(sample.rows))
+        return over(sample, spans)
+
+    monkeypatch.setattr(Sample, "over", counted)
+    half: list[int | None] = [7] * 12 + [None] * 12
+    members = [*flats(30), *([None] * 24 for _ in range(20)), *(half for _ in range(10))]
+    result = group_day([[100] * 24], members)
+    assert summed == [30, 30]
+    assert result.day.members_due - result.day.members_reported == 30
 
 
 def flats(count: int, litres: int = 1_000_000) -> list[list[int]]:

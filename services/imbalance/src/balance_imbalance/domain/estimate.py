@@ -95,6 +95,7 @@ def _estimates(side: Side, lacking: Flags, samples: Mapping[int, Sample]) -> Est
     most = np.zeros(lacking.shape)
     day_uncertain = (np.abs(values) * (spans & valued)).sum(axis=2).astype(np.float64)
     day_most = np.zeros(len(rows))
+    over: dict[tuple[int, bytes], tuple[Floats, Floats]] = {}
     for place, point in enumerate(side.usage_points[rows].tolist()):
         sample = samples.get(point)
         if sample is None:
@@ -103,7 +104,11 @@ def _estimates(side: Side, lacking: Flags, samples: Mapping[int, Sample]) -> Est
         values[place] = np.where(silent, sample.expected, values[place])
         uncertain[place] = np.where(lacking[place], sample.uncertain, 0.0)
         most[place] = sample.most
-        day_uncertain[:, place], greatest = sample.over(spans[:, place])
+        # Many share one sample and one pattern of hours, silent all day: each pattern is summed once.
+        pattern = id(sample), spans[:, place].tobytes()
+        if pattern not in over:
+            over[pattern] = sample.over(spans[:, place])
+        day_uncertain[:, place], greatest = over[pattern]
         day_most[place] = greatest[ALONE]
     day_values = np.where(spans[ALONE], values, 0).sum(axis=1)
     return Estimates(
