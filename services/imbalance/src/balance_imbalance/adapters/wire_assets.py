@@ -20,7 +20,8 @@ MODULE = "balance.v1.ModuleDescribed"
 CONCENTRATOR = "balance.v1.ConcentratorDescribed"
 
 _MOST_DEPTH = 16
-_MOST_NAME_LENGTH = 256
+_MOST_CHARACTERS = 500
+"""Of an object path: as much as weather may be told of (wire_weather.py)."""
 _ROLES = {role.value: role for role in Role}
 _RESOURCES = {resource.value: resource for resource in Resource}
 
@@ -29,10 +30,12 @@ def from_wire_usage_point(value: Mapping[str, Any]) -> UsagePoint:
     """A usage point with its meters and channels. Raises BadRecord for absurd numbers."""
     usage_point_id = check_id(value["usage_point_id"], "usage_point_id")
     path = value["object_path"]
-    if len(path) > _MOST_DEPTH or any(len(name) > _MOST_NAME_LENGTH or "\x00" in name for name in path):
+    characters = sum(map(len, path))
+    if len(path) > _MOST_DEPTH or characters > _MOST_CHARACTERS or "\x00" in "".join(path):
         raise BadRecord(
             f"{usage_point_id}: expected an object_path of at most {_MOST_DEPTH} names of at most "
-            f"{_MOST_NAME_LENGTH} characters, found {len(path)}: correct it in the register"
+            f"{_MOST_CHARACTERS} characters together, without NUL, found {len(path)} of {characters}: "
+            "correct it in the register"
         )
     deleted = value["state"] == "DELETED"
     return UsagePoint(
