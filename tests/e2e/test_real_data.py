@@ -95,7 +95,7 @@ def test_a_year_of_l_town_shows_both_leaks_as_onsets_and_the_burst_as_an_alarm(y
     assert found[0][4] / 1e6 == pytest.approx(5.2, abs=0.1)
     assert found[1][1] > "2019-05-30"
     alarms = rows(
-        year, "select start_at, confirmed_at, hours_above, excess_per_hour from imbalance.v_group_alarms"
+        year, "select start_at, confirmed_at, hours_above, excess_per_hour from imbalance.v_group_hour_alarms"
     )
     ((start, confirmed, hours, excess),) = alarms
     assert (start, confirmed) == (

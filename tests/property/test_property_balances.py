@@ -63,7 +63,7 @@ READINGS = "balance.v1.ReadingDaysComputed"
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
 AGED = "UPDATE imbalance.{}markers SET marked_at = marked_at - INTERVAL '1 minute'"
 TABLES = """SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
-    WHERE schemaname = 'imbalance' AND tablename NOT IN ('clock', 'nightly', 'rules_in_force', 'heating_base')
+    WHERE schemaname = 'imbalance' AND tablename NOT IN ('clock', 'nightly', 'rules_in_force')
     AND tablename !~ 'migration'"""
 
 
@@ -117,7 +117,7 @@ class Service:
             inadequacy.step,
             handlers.Computing(store, self.rules, self.calendar, 50, lambda *_: None).step,
             handlers.Sweep(store, self.rules, self.calendar).step,
-            handlers.MarkingWeather(marks, self.rules.heating_base).step,
+            handlers.MarkingWeather(marks).step,
             self.publish,
         )
 

@@ -66,7 +66,7 @@ AGED = "UPDATE {}.markers SET marked_at = marked_at - INTERVAL '1 minute'"
 NOTED = "UPDATE ingest.reading_changes SET noted_at = noted_at - INTERVAL '2 minutes'"
 TABLES = """SELECT string_agg(format('%%I.%%I', schemaname, tablename), ', ') FROM pg_tables
     WHERE schemaname = %(schema)s AND tablename !~ 'migration'
-    AND tablename NOT IN ('clock', 'nightly', 'rules_in_force', 'heating_base')"""
+    AND tablename NOT IN ('clock', 'nightly', 'rules_in_force')"""
 
 
 @dataclass
@@ -109,7 +109,7 @@ class Services:
             self.tell_readings,
             sweep.step,
             computing.step,
-            imbalance.MarkingWeather(marks, self.imbalance_rules.heating_base).step,
+            imbalance.MarkingWeather(marks).step,
             self.publish_group_days,
         )
 

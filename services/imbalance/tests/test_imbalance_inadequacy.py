@@ -188,9 +188,9 @@ def test_like_homes_expect_the_median_a_degree_of_the_others() -> None:
     """x is 22 degrees, of the last 24; a degree the others use 1, 2, 3, 4, 5 and 100."""
     seen = judge([22, 44, 66, 88, 110, 2200, 12], [20_000] * 6 + [22_000])
     assert seen.like_homes.tolist() == [6] * 7
-    assert seen.peers.tolist()[6] == round(24 * 3.5)
-    assert seen.peers.tolist()[0] == round(22 * (3 + 4) / 2)
-    assert seen.neighbours.tolist()[6] == 20_000
+    assert seen.by_like_homes.tolist()[6] == round(24 * 3.5)
+    assert seen.by_like_homes.tolist()[0] == round(22 * (3 + 4) / 2)
+    assert seen.like_homes_indoor.tolist()[6] == 20_000
     assert seen.own.tolist() == [NOTHING] * 7
 
 
@@ -200,15 +200,15 @@ def test_homes_of_other_buildings_without_one_or_not_counting_are_not_like() -> 
     indoor = [20_000] * 9 + [-4_000, 20_000]
     seen = judge(consumed, indoor, [0] * 6 + [1, 1, -1, 0, 0])
     assert seen.like_homes.tolist() == [5] * 6 + [1, 1, 0, 0, 0]
-    assert seen.peers.tolist() == [400, 400, 400, 300, 300, 300] + [NOTHING] * 5
-    assert seen.neighbours.tolist() == [20_000] * 8 + [NOTHING] * 3
+    assert seen.by_like_homes.tolist() == [400, 400, 400, 300, 300, 300] + [NOTHING] * 5
+    assert seen.like_homes_indoor.tolist() == [20_000] * 8 + [NOTHING] * 3
 
 
 def test_fewer_than_five_like_homes_or_none_that_uses_anything_tell_nothing() -> None:
-    assert judge([100] * 5, [20_000] * 5).peers.tolist() == [NOTHING] * 5
+    assert judge([100] * 5, [20_000] * 5).by_like_homes.tolist() == [NOTHING] * 5
     assert judge([100], [20_000]).like_homes.tolist() == [0]
-    assert judge([100, 0, 0, 0, 0, 0], [20_000] * 6).peers.tolist() == [NOTHING] * 6
-    assert judge([], []).peers.tolist() == []
+    assert judge([100, 0, 0, 0, 0, 0], [20_000] * 6).by_like_homes.tolist() == [NOTHING] * 6
+    assert judge([], []).by_like_homes.tolist() == []
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 10**9), st.integers(-10, 45)), max_size=40))
@@ -225,9 +225,9 @@ def test_medians_without_oneself_are_those_of_the_others(homes: list[tuple[int, 
         ]
         expected = float(np.median(others)) * degrees[home] if len(others) >= 5 and degrees[home] else 0
         if 1 < expected < 9e8:
-            assert abs(seen.peers.tolist()[home] - expected) <= 1 + 1e-9 * expected
+            assert abs(seen.by_like_homes.tolist()[home] - expected) <= 1 + 1e-9 * expected
         elif expected < 0.4 or expected > 1.1e9:
-            assert seen.peers.tolist()[home] == NOTHING
+            assert seen.by_like_homes.tolist()[home] == NOTHING
 
 
 def test_a_day_learns_from_a_year_that_ends_a_month_before_it() -> None:

@@ -180,12 +180,12 @@ def test_a_home_with_a_third_of_its_gas_and_a_warm_room_is_found(block: Block) -
     table = block.table(36)
     assert list(table)[:2] == ["A", "B"]
     assert table["A"]["k_own"] == pytest.approx(0.7, abs=0.01)
-    assert table["A"]["k_peers"] == pytest.approx(0.7, abs=0.01)
+    assert table["A"]["k_like_homes"] == pytest.approx(0.7, abs=0.01)
     assert table["B"]["k"] == pytest.approx(0.3, abs=0.01)
     assert [home for home, row in table.items() if row["is_flagged"]] == ["A"]
     a = table["A"]
     assert (a["reason"], a["days_used"], a["days_cold"], a["like_homes"]) == (None, 7, 7, 5)
-    assert (a["indoor_c"], a["neighbours_c"], a["group_id"]) == (22.0, 22.0, None)
+    assert (a["indoor_c"], a["like_homes_indoor_c"], a["group_id"]) == (22.0, 22.0, None)
     assert a["outdoor_c"] == pytest.approx(sum(coldness(d) for d in range(30, 37)) / 7000, abs=0.01)
     assert a["consumed"] == sum(24 * int(usual(d) * 0.3) for d in range(30, 37))
     assert a["expected"] == pytest.approx(a["consumed"] / 0.3, rel=0.02)
@@ -406,6 +406,16 @@ REASONS = {
 }
 
 
+def test_how_many_like_homes_are_needed_is_told_by_the_settings(block: Block) -> None:
+    block.winter(["A"], range(7))
+    block.settle(7)
+    block.house.store.put_rules_in_force(replace(block.rules, least_homes=3))
+    try:
+        assert "too few like homes (0, 3 needed)" in block.table(6)["A"]["reason"]
+    finally:
+        block.house.store.put_rules_in_force(block.rules)
+
+
 @pytest.mark.parametrize("what", REASONS)
 def test_what_cannot_be_computed_says_why(block: Block, what: str) -> None:
     days = range(7)
@@ -426,10 +436,10 @@ def test_what_cannot_be_computed_says_why(block: Block, what: str) -> None:
     row = block.table(6)["A"]
     assert row["reason"].startswith("not computable: ")
     assert REASONS[what] in row["reason"]
-    assert (row["k"], row["k_own"], row["k_peers"], row["is_flagged"]) == (None, None, None, False)
+    assert (row["k"], row["k_own"], row["k_like_homes"], row["is_flagged"]) == (None, None, None, False)
 
 
-def test_a_home_without_gas_for_months_is_found_by_its_neighbours_alone(block: Block) -> None:
+def test_a_home_without_gas_for_months_is_found_by_its_like_homes_alone(block: Block) -> None:
     homes = ["A", "B", "C", "D", "E", "F"]
     block.build(*homes)
     block.weather(range(30))
@@ -438,7 +448,7 @@ def test_a_home_without_gas_for_months_is_found_by_its_neighbours_alone(block: B
             block.hear(home, day, 0 if home == "A" else None)
     block.settle(30)
     row = block.table(29)["A"]
-    assert (row["k"], row["k_own"], row["k_peers"], row["is_flagged"]) == (1.0, None, 1.0, True)
+    assert (row["k"], row["k_own"], row["k_like_homes"], row["is_flagged"]) == (1.0, None, 1.0, True)
 
 
 def test_one_home_alone_is_judged_by_its_own_past(block: Block) -> None:
@@ -448,7 +458,7 @@ def test_one_home_alone_is_judged_by_its_own_past(block: Block) -> None:
         block.hear("A", day, usual(day) // 4)
     block.settle(27)
     row = block.table(26)["A"]
-    assert (row["k_peers"], row["is_flagged"]) == (None, True)
+    assert (row["k_like_homes"], row["is_flagged"]) == (None, True)
     assert row["k"] == row["k_own"] == pytest.approx(0.75, abs=0.01)
 
 

@@ -135,7 +135,7 @@ def test_killed_in_the_middle_it_goes_on_and_finds_each_once(house: Any, install
     assert [(row["group_id"], row["side"]) for row in onsets] == [(group, "RISE") for group in sorted(GROUPS)]
     tenth = datetime.fromtimestamp(house.day_start(10), UTC)
     assert {row["alarmed_day"] for row in onsets} == {tenth}
-    alarms = house.rows("SELECT * FROM imbalance.v_group_alarms")
+    alarms = house.rows("SELECT * FROM imbalance.v_group_hour_alarms")
     assert [(row["start_at"] - tenth).total_seconds() / 3600 for row in alarms] == [12.0] * len(GROUPS)
     (states,) = house.rows("SELECT count(*) AS days FROM imbalance.onset_days")
     assert states["days"] == len(GROUPS) * len(DAYS)

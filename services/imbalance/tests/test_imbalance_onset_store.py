@@ -73,7 +73,7 @@ class Watch:
         columns = ("version", "changed_at", "is_recomputation")
         found = [
             *self.house.rows("SELECT * FROM imbalance.v_group_onsets ORDER BY alarmed_day"),
-            *self.house.rows("SELECT * FROM imbalance.v_group_alarms ORDER BY start_at"),
+            *self.house.rows("SELECT * FROM imbalance.v_group_hour_alarms ORDER BY start_at"),
             *self.house.rows("SELECT day_start, state FROM imbalance.onset_days ORDER BY day_start"),
         ]
         return [{name: value for name, value in row.items() if name not in columns} for row in found]
@@ -95,14 +95,14 @@ def test_a_burst_is_an_alarm_of_the_hour_and_an_onset_of_the_day(watch: Watch) -
     assert (onset["group_id"], onset["state"], onset["side"]) == ("G", "OPEN", "RISE")
     assert onset["alarmed_day"] == onset["since_day"]
     assert onset["alarmed_day"].timestamp() * 1000 == ms(watch, 10)
-    (alarm,) = watch.house.rows("SELECT * FROM imbalance.v_group_alarms")
+    (alarm,) = watch.house.rows("SELECT * FROM imbalance.v_group_hour_alarms")
     assert alarm["start_at"].timestamp() * 1000 == ms(watch, 10, 12)
     assert (alarm["hours_above"], alarm["ended_at"].timestamp() * 1000) == (12, ms(watch, 11))
     assert alarm["excess_per_hour"] == pytest.approx(3000, abs=30)
     (state,) = watch.house.rows("SELECT * FROM imbalance.v_group_states")
     assert (state["open_onsets"], state["onset_side"]) == (1, "RISE")
     assert state["onset_size_per_day"] == onset["size_per_day"] == pytest.approx(36_000, rel=0.02)
-    assert state["alarm_start_at"] == alarm["start_at"]
+    assert state["hour_alarm_start_at"] == alarm["start_at"]
     assert watch.counted == [(1, 1)]
 
 
@@ -210,4 +210,4 @@ def test_the_reader_sees_the_views(watch: Watch, as_reader: Callable[[str], Sequ
     watch.hear({**dict.fromkeys(range(10), 0), 10: 3000})
     watch.follow(*range(11))
     assert as_reader("SELECT state FROM imbalance.v_group_onsets") == [("OPEN",)]
-    assert as_reader("SELECT state FROM imbalance.v_group_alarms") == [("OPEN",)]
+    assert as_reader("SELECT state FROM imbalance.v_group_hour_alarms") == [("OPEN",)]

@@ -308,7 +308,8 @@ def test_columns_of_water_and_of_gas(house: House) -> None:
     (water,) = house.rows("SELECT * FROM imbalance.v_group_months")
     names = ("system_input", "billed_metered", "billed_unmetered", "water_losses")
     assert [water[name] for name in names] == [3_100_000, 31 * 98_000, 31_000, 31_000]
-    assert (water["minimum_night_flow"], water["night_losses_a_day"]) == (500.0, 12_000.0)
+    assert (water["minimum_night_flow"], water["net_night_flow"]) == (2_000.0, 500.0)
+    assert water["night_losses_a_day"] == 12_000.0
     assert water["unaccounted_for_gas"] is None
 
 

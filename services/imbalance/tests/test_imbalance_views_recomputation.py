@@ -11,6 +11,7 @@ import pytest
 from balance_chassis.lanes import BACKLOG, LIVE, RECOMPUTATION
 from balance_chassis.settings import SettingsError
 from balance_imbalance import settings
+from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.rules import ALGORITHM_VERSION
 from balance_imbalance.handlers import Computing, Sweep
 
@@ -137,18 +138,32 @@ def test_a_higher_version_is_neither_marked_nor_overwritten(house: House) -> Non
     assert {day for _, day in house.published()} == set(range(20, DAYS))
 
 
-def test_the_worker_writes_down_what_longer_spans_are_judged_by(house: House) -> None:
+def test_the_worker_writes_down_what_views_must_know_of_the_settings(house: House) -> None:
     furnish(house, days=2)
-    house.rules = replace(house.rules, unreliable_share=0.55)
+    usual = house.rules
+    house.rules = replace(usual, unreliable_share=0.55, heating_base=18_000)
+    Sweep(house.store, house.rules, house.calendar, None, InadequacyRules(least_homes=3)).step()
+    told = "SELECT unreliable_share_ppm, heating_base, least_homes FROM imbalance.rules_in_force"
+    assert [tuple(row.values()) for row in house.rows(told)] == [(550_000, 18_000, 3)]
+    house.rules = usual
     Sweep(house.store, house.rules, house.calendar).step()
-    assert house.rows("SELECT unreliable_share_ppm FROM imbalance.rules_in_force") == [
-        {"unreliable_share_ppm": 550_000}
-    ]
-    house.rules = replace(house.rules, unreliable_share=0.3)
+    assert [tuple(row.values()) for row in house.rows(told)] == [(300_000, 16_000, 5)]
+
+
+def test_a_register_kept_by_an_older_release_is_named_at_the_start(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    furnish(house, days=2)
     Sweep(house.store, house.rules, house.calendar).step()
-    assert house.rows("SELECT unreliable_share_ppm FROM imbalance.rules_in_force") == [
-        {"unreliable_share_ppm": 300_000}
-    ]
+    assert not caplog.records
+    house.rows("UPDATE imbalance.groups SET version = -1 RETURNING 1")  # as migration 0006 leaves them
+    sweep = Sweep(house.store, house.rules, house.calendar)
+    sweep.step()
+    sweep.step()
+    (record,) = caplog.records
+    assert (record.levelname, record.name) == ("ERROR", "balance_imbalance.handlers")
+    assert "1 balance groups" in record.getMessage()
+    assert "imbalance-assets to the start" in record.getMessage()
 
 
 def test_the_day_is_a_setting() -> None:

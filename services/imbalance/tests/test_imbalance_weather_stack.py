@@ -16,6 +16,7 @@ from balance_imbalance.adapters.postgres_weather import (
     PostgresWeatherStore,
     read_weather,
 )
+from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.messages import ReadingDay, UsagePoint
 from balance_imbalance.domain.register import FOREVER, Meter
 from balance_imbalance.domain.weather import WeatherDay, WeatherKind
@@ -80,7 +81,7 @@ class WeatherHouse:
     def mark(self) -> set[tuple[str, int]]:
         """Mark what depends on changed weather; what was marked, forgotten again."""
         marks = PostgresWeatherMarks(self.house.pool, self.house.calendar, 28)
-        step = MarkingWeather(marks, self.house.rules.heating_base)
+        step = MarkingWeather(marks)
         while step.step():
             pass
         rows = self.house.rows(
@@ -119,7 +120,7 @@ def at(house: Any) -> WeatherHouse:
             "TRUNCATE imbalance.weather_sources, imbalance.weather_days, imbalance.weather_changes "
             "RESTART IDENTITY CASCADE"
         )
-        conn.execute("UPDATE imbalance.heating_base SET base = 16000")
+        conn.execute("UPDATE imbalance.rules_in_force SET heating_base = 16000")
     return WeatherHouse(house)
 
 
@@ -352,7 +353,7 @@ def test_the_view_says_what_is_computed_with(at: WeatherHouse) -> None:
 def test_the_heating_base_of_the_settings_is_shown(at: WeatherHouse) -> None:
     at.tell(TOWN, 1, 10_000)
     at.house.rules = replace(at.house.rules, heating_base=18_000)
-    at.mark()
+    at.house.store.put_rules_in_force(InadequacyRules())
     assert [(day["heating_base"], day["degree_days"]) for day in at.shown(TOWN).values()] == [(18_000, 8_000)]
 
 

@@ -211,7 +211,7 @@ def months() -> table.Panel:
     return a_table(
         "Months",
         "Computed from the group-days that there are. Water: system input, billed metered and unmetered, "
-        "losses and night losses (IWA). Gas: "
+        "losses, minimum night flow an hour and night losses (IWA). Gas: "
         "unaccounted for (UFG) and its share.",
         f"""
         SELECT
@@ -227,6 +227,7 @@ def months() -> table.Panel:
             days_computable || ' of ' || days_due AS days,
             {amount("billed_metered")} AS "billed metered",
             {amount("billed_unmetered")} AS "billed unmetered",
+            {amount("minimum_night_flow")} AS "min. night flow",
             {amount("night_losses_a_day")} AS "night losses a day",
             unaccounted_for_gas_share AS "UFG"
         FROM imbalance.v_group_months
@@ -238,7 +239,7 @@ def months() -> table.Panel:
             *(Column(name, decimals=1) for name in ("supply", "members", "imbalance", "± tolerance")),
             *(
                 Column(name, decimals=1)
-                for name in ("billed metered", "billed unmetered", "night losses a day")
+                for name in ("billed metered", "billed unmetered", "min. night flow", "night losses a day")
             ),
             Column("of supply", unit="percentunit", decimals=1),
             Column("UFG", unit="percentunit", decimals=1),

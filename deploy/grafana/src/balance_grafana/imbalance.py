@@ -135,7 +135,7 @@ def groups() -> table.Panel:
             coverage_7d AS coverage,
             verdict_30d AS "30 days",
             onset_since_day AS "changed since",
-            CASE WHEN alarm_ended_at IS NULL THEN alarm_start_at END AS "alarm since",
+            CASE WHEN hour_alarm_ended_at IS NULL THEN hour_alarm_start_at END AS "alarm since",
             members_reported || ' of ' || members_due AS reported,
             missing,
             unmetered,

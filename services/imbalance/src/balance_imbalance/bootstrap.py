@@ -93,7 +93,9 @@ class Assembly:
             settings.group_days_a_transaction,
             self._metrics.computed,
         )
-        sweep = handlers.Sweep(store, settings.rules, self._calendar, settings.recompute_from)
+        sweep = handlers.Sweep(
+            store, settings.rules, self._calendar, settings.recompute_from, settings.inadequacy
+        )
         return [
             Publisher(
                 self._pool,
@@ -238,7 +240,7 @@ class Assembly:
         rules = self._settings.rules
         also: Sequence[AlsoMark] = [MarkWeather(self._calendar), MarkForecastsOfWeather(self._calendar)]
         marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days, also)
-        return handlers.MarkingWeather(marks, rules.heating_base)
+        return handlers.MarkingWeather(marks)
 
     def _weather(self) -> Sink[WeatherReport]:
         store = PostgresWeatherStore(self._pool)

@@ -4,6 +4,7 @@ due.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,6 +13,7 @@ from balance_kernel.calendar import Calendar
 
 from balance_imbalance.computing.group_days import Computation
 from balance_imbalance.domain.days import last_ended
+from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.messages import Asset, ReadingDays, newest_assets, newest_days
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.domain.weather_reports import WeatherReport, newest_reports
@@ -24,6 +26,7 @@ from balance_imbalance.ports import (
 )
 
 _GROUPS_A_SWEEP = 100
+_log = logging.getLogger(__name__)
 
 
 def handle_reading_days(messages: Sequence[ReadingDays], store: ReadingDayStore) -> int:
@@ -44,18 +47,13 @@ def handle_weather(reports: Sequence[WeatherReport], store: WeatherStore) -> int
 
 
 class MarkingWeather:
-    """Marks what depends on weather that changed, and lets the views know the heating base."""
+    """Marks what depends on weather that changed."""
 
-    def __init__(self, marks: WeatherMarks, heating_base: int) -> None:
+    def __init__(self, marks: WeatherMarks) -> None:
         self._marks = marks
-        self._heating_base = heating_base
-        self._base_told = False
 
     def step(self) -> int:
         """Mark for some of what changed, one transaction; gives how much."""
-        if not self._base_told:
-            self._marks.set_heating_base(self._heating_base)
-            self._base_told = True
         return self._marks.mark()
 
 
@@ -83,14 +81,20 @@ class Computing:
 
 class Sweep:
     """Marks what no message marks: days that exist without readings (§4.7), and, once, days of other
-    settings.
+    settings. Before all else it tells the views what they must know of the settings.
     """
 
     def __init__(
-        self, store: GroupDayStore, rules: Rules, calendar: Calendar, recompute_from: date | None = None
+        self,
+        store: GroupDayStore,
+        rules: Rules,
+        calendar: Calendar,
+        recompute_from: date | None = None,
+        inadequacy: InadequacyRules | None = None,
     ) -> None:
         self._store = store
         self._rules = rules
+        self._inadequacy = inadequacy or InadequacyRules()
         self._calendar = calendar
         self._recompute_from = recompute_from
         self._settings_seen = False
@@ -98,11 +102,23 @@ class Sweep:
     def step(self) -> int:
         """Look at some groups, one transaction; gives how many."""
         if not self._settings_seen:
+            self._store.put_rules_in_force(self._inadequacy)
+            self._warn_of_old_register()
             since = self._calendar.start_of(self._recompute_from) if self._recompute_from else None
             self._store.mark_other_settings(since)
             self._settings_seen = True
         last = _last_ended(self._store, self._rules, self._calendar)
         return 0 if last is None else self._store.fill(last, _GROUPS_A_SWEEP)
+
+    def _warn_of_old_register(self) -> None:
+        untold = self._store.groups_to_be_told_again()
+        if untold:
+            _log.error(
+                "the register is incomplete: %d balance groups were kept by a release that knew neither "
+                "nested groups nor objects nor modules, and were not told since. Stop the worker, move its "
+                "consumer group imbalance-assets to the start of its topic, and start it again",
+                untold,
+            )
 
 
 def _last_ended(store: GroupDayStore, rules: Rules, calendar: Calendar) -> datetime | None:

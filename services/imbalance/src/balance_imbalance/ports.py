@@ -17,6 +17,7 @@ from balance_imbalance.domain.baseline import WatchedDay
 from balance_imbalance.domain.equipment import Equipment
 from balance_imbalance.domain.figures import GroupDay
 from balance_imbalance.domain.forecast_subjects import Forecast, Subject
+from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.messages import Assets, ReadingDay
 from balance_imbalance.domain.onset import Followed, State
 from balance_imbalance.domain.register import DescribedPoint
@@ -63,10 +64,6 @@ class WeatherMarks(Protocol):
 
     def mark(self) -> int:
         """Mark the group-days that depend on noted weather; gives how many notes there were."""
-        ...
-
-    def set_heating_base(self, base: int) -> None:
-        """Let the views know the heating base, thousandths of a degree."""
         ...
 
 
@@ -165,10 +162,19 @@ class GroupDayStore(Protocol):
         """
         ...
 
+    def put_rules_in_force(self, inadequacy: InadequacyRules) -> None:
+        """Let the views know what they must of the settings."""
+        ...
+
+    def groups_to_be_told_again(self) -> int:
+        """How many groups were kept by a release that did not keep the register in full, and not told
+        since.
+        """
+        ...
+
     def mark_other_settings(self, since: datetime | None) -> int:
-        """Write down the settings that longer spans are judged by, and mark for recomputation the group-days
-        that start then or later (None: all) and were computed with other settings or an older algorithm;
-        gives how many these are.
+        """Mark for recomputation the group-days that start then or later (None: all) and were computed with
+        other settings or an older algorithm; gives how many these are.
         """
         ...
 

@@ -36,26 +36,27 @@ _OF_A_FORECAST = (
     "reason",
 )
 _INADEQUACY = f"""SELECT usage_point_id, {_INSTANT.format("day_start")}, state, consumed, indoor, outdoor,
-    expected_by_own_past, expected_by_like_homes, like_homes, neighbours FROM imbalance.v_inadequacy_days"""
+    expected_by_own_past, expected_by_like_homes, like_homes, like_homes_indoor
+    FROM imbalance.v_inadequacy_days"""
 _OF_INADEQUACY = (
     "state",
     "consumed",
     "indoor",
     "outdoor",
     "expected_own",
-    "expected_peers",
+    "expected_like_homes",
     "like_homes",
-    "neighbours",
+    "like_homes_indoor",
 )
 _ONSETS = f"""SELECT group_id, side,
     {", ".join(map(_INSTANT.format, ("alarmed_day", "since_day", "ended_day")))},
     size_per_day, size_per_hour FROM imbalance.v_group_onsets"""
 _ALARMS = f"""SELECT group_id, {", ".join(map(_INSTANT.format, ("start_at", "ended_at")))}, hours_above,
-    excess_per_hour FROM imbalance.v_group_alarms"""
+    excess_per_hour FROM imbalance.v_group_hour_alarms"""
 
 
 def follow_ups_from_views(connection: psycopg.Connection[Any]) -> Told:
-    """`imbalance.v_forecasts`, `v_inadequacy_days`, `v_group_onsets` and `v_group_alarms`."""
+    """`imbalance.v_forecasts`, `v_inadequacy_days`, `v_group_onsets` and `v_group_hour_alarms`."""
     found: Told = {}
     for kind, name, month, *figures in connection.execute(_FORECASTS.encode()):
         told = dict(zip(_OF_A_FORECAST, figures, strict=True))

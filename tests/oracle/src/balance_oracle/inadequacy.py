@@ -153,9 +153,9 @@ def _row(home: HomeDay, like: Sequence[HomeDay], own: int | None) -> Row:
         "indoor": home.indoor,
         "outdoor": home.outdoor,
         "expected_own": own,
-        "expected_peers": _peers(home, like),
+        "expected_like_homes": _by_like_homes(home, like),
         "like_homes": len(like),
-        "neighbours": half_up(sum(one.indoor or 0 for one in like), len(like)) if like else None,
+        "like_homes_indoor": half_up(sum(one.indoor or 0 for one in like), len(like)) if like else None,
     }
 
 
@@ -184,7 +184,7 @@ def _own(name: str, day: int, home: HomeDay, homes: Mapping[Key, HomeDay], known
     return rounded if rounded <= MOST else None
 
 
-def _peers(home: HomeDay, like: Sequence[HomeDay]) -> int | None:
+def _by_like_homes(home: HomeDay, like: Sequence[HomeDay]) -> int | None:
     """§7.3."""
     if len(like) < LEAST_LIKE:
         return None
@@ -199,12 +199,12 @@ class Coefficient:
     """§7.4; ``reason`` is the number of the first reason why it is not computable, 0 when it is."""
 
     own: Fraction | None
-    peers: Fraction | None
+    like_homes: Fraction | None
     reason: int
 
     @property
     def largest(self) -> Fraction | None:
-        return max((one for one in (self.own, self.peers) if one is not None), default=None)
+        return max((one for one in (self.own, self.like_homes) if one is not None), default=None)
 
 
 def coefficient(rows: Sequence[Row], depth: int) -> Coefficient:
@@ -212,7 +212,7 @@ def coefficient(rows: Sequence[Row], depth: int) -> Coefficient:
     needed = ceil(Fraction(7, 10) * depth)
     told = [row for row in rows if row["outdoor"] is not None]
     counting = [row for row in rows if row["state"] == "COUNTS"]
-    own, peers = (_lacking(counting, name, needed) for name in ("expected_own", "expected_peers"))
+    own, like_homes = (_lacking(counting, name, needed) for name in ("expected_own", "expected_like_homes"))
     checks = (
         not rows,
         len(told) < needed,
@@ -220,10 +220,10 @@ def coefficient(rows: Sequence[Row], depth: int) -> Coefficient:
         len(counting) < needed,
         bool(counting) and sum(row["indoor"] for row in counting) <= 19_000 * len(counting),
         _follows(counting),
-        own is None and peers is None,
+        own is None and like_homes is None,
     )
     reason = next((number for number, holds in enumerate(checks, start=1) if holds), 0)
-    return Coefficient(None, None, reason) if reason else Coefficient(own, peers, 0)
+    return Coefficient(None, None, reason) if reason else Coefficient(own, like_homes, 0)
 
 
 def _lacking(counting: Sequence[Row], name: str, needed: int) -> Fraction | None:

@@ -32,9 +32,9 @@ _LAYOUT = (
     ("indoor", "int4"),
     ("outdoor", "int4"),
     ("expected_own", "int4"),
-    ("expected_peers", "int4"),
+    ("expected_like_homes", "int4"),
     ("like_homes", "int4"),
-    ("neighbours", "int4"),
+    ("like_homes_indoor", "int4"),
     ("version", "int8"),
     ("algorithm_version", "int4"),
     ("settings_hash", "text"),
@@ -59,8 +59,11 @@ class HomesOfDay:
         return len(self._points)
 
     def add(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Rows of `wanted_homes_of_day`. Those without a reading day (§3) of either are left out."""
-        heard = [row for row in rows if _is_heard(*row[4:6]) or _is_heard(*row[6:8])]
+        """Rows of `wanted_homes_of_day`. Those without a reading day (§3) of either are left out.
+
+        So is a stored day of another length than the day has (any more): zones change their rules.
+        """
+        heard = [row for row in rows if self._is_heard(*row[4:6]) or self._is_heard(*row[6:8])]
         if not heard:
             return
         for point, resource, path, building, *_ in heard:
@@ -94,10 +97,15 @@ class HomesOfDay:
         values = np.zeros((len(rows), self._hours), np.int64)
         qualities = np.full((len(rows), self._hours), _MISSING, np.int64)
         for number, row in enumerate(rows):
-            if row[at] is not None:
+            if row[at] is not None and len(row[at]) == self._hours:
                 values[number] = row[at]
                 qualities[number] = _VALID if row[at + 1] is None else row[at + 1]
         return values, qualities
+
+    def _is_heard(self, values: Sequence[int] | None, qualities: Sequence[int] | None) -> bool:
+        if values is None or len(values) != self._hours:
+            return False
+        return qualities is None or any(quality != _MISSING for quality in qualities)
 
 
 def rows_of_day(
@@ -116,9 +124,9 @@ def rows_of_day(
         found.indoor,
         found.outdoor,
         expected.own,
-        expected.peers,
+        expected.by_like_homes,
         expected.like_homes,
-        expected.neighbours,
+        expected.like_homes_indoor,
     ]
     table = np.stack(columns, axis=1).astype(object)
     table[table == NOTHING] = None
@@ -137,11 +145,11 @@ def to_wire_inadequacy_day(row: Mapping[str, Any]) -> dict[str, Any]:
         "state": State(row["state"]).name,
         "consumed": row["consumed"],
         "expected_by_own_past": row["expected_own"],
-        "expected_by_like_homes": row["expected_peers"],
+        "expected_by_like_homes": row["expected_like_homes"],
         "like_homes": row["like_homes"],
         "indoor_milli_c": row["indoor"],
         "outdoor_milli_c": row["outdoor"],
-        "neighbours_milli_c": row["neighbours"],
+        "like_homes_indoor_milli_c": row["like_homes_indoor"],
         "version": row["version"],
         "algorithm_version": row["algorithm_version"],
         "settings_hash": row["settings_hash"],
@@ -150,7 +158,3 @@ def to_wire_inadequacy_day(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _HEAT = 4
-
-
-def _is_heard(values: Sequence[int] | None, qualities: Sequence[int] | None) -> bool:
-    return values is not None and (qualities is None or any(quality != _MISSING for quality in qualities))

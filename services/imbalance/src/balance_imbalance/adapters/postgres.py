@@ -34,6 +34,7 @@ from balance_imbalance.adapters.register_rows import (
 from balance_imbalance.domain.assembly import CompleteDays, GroupHistory, ReadingTable
 from balance_imbalance.domain.days import out_of_place, silent_days
 from balance_imbalance.domain.equipment import Equipment
+from balance_imbalance.domain.inadequacy import InadequacyRules
 from balance_imbalance.domain.kinds import OF_GROUP_DAYS
 from balance_imbalance.domain.register import DescribedPoint
 from balance_imbalance.domain.rules import ALGORITHM_VERSION, Rules
@@ -120,6 +121,22 @@ class PostgresGroupDayStore:
             conn.execute(statement("set_filled"), {"groups": groups, "last": last})
         return len(groups)
 
+    def put_rules_in_force(self, inadequacy: InadequacyRules) -> None:
+        """See the port."""
+        rules = {
+            "unreliable_share_ppm": self._rules.unreliable_share_ppm,
+            "heating_base": self._rules.heating_base,
+            "least_homes": inadequacy.least_homes,
+        }
+        with self._pool.connection() as conn:
+            conn.execute(statement("put_rules_in_force"), rules)
+
+    def groups_to_be_told_again(self) -> int:
+        """See the port."""
+        with self._pool.connection() as conn:
+            row = conn.execute(statement("groups_to_be_told_again")).fetchone()
+        return int(row[0]) if row else 0
+
     def mark_other_settings(self, since: datetime | None) -> int:
         """See the port."""
         sought = {
@@ -128,7 +145,6 @@ class PostgresGroupDayStore:
             "since": since,
         }
         with self._pool.connection() as conn:
-            conn.execute(statement("put_rules_in_force"), {"ppm": self._rules.unreliable_share_ppm})
             rows = conn.execute(statement("group_days_of_other_settings"), sought).fetchall()
             self._markers.add(conn, rows, RECOMPUTATION)
             if rows:

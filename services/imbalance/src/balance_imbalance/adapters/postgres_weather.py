@@ -104,11 +104,6 @@ class PostgresWeatherMarks:
             conn.execute(statement("forget_weather_changes"), {"ids": [each[0] for each in taken]})
         return len(taken)
 
-    def set_heating_base(self, base: int) -> None:
-        """See the port."""
-        with self._pool.connection() as conn:
-            conn.execute(statement("set_heating_base"), {"base": base})
-
     def _mark(self, spans: Sequence[WeatherSpan], groups: Sequence[int]) -> None:
         """Mark the days of some groups, one transaction; few, because they are held meanwhile."""
         with self._pool.connection() as conn:

@@ -107,7 +107,7 @@ def expect(past: Past, coming: Coming, drift: Floats) -> Expected:
 
 
 def month_end(used: Floats, read: Floats, uncertain: Floats, expected: Expected) -> MonthEnd:
-    """Used so far, and the month's end with the interval that holds 95 % of months.
+    """Used so far, and the month's end with the interval made for 95 % of months.
 
     ``used`` with what is estimated, ``read`` (K) without, ``uncertain`` (u_used): (n,) each.
     """

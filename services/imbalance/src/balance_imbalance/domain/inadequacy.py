@@ -190,7 +190,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class LikeHomes:
     """Of each home what its like homes tell: how many they are, their mean room, what is expected by them."""
 
     count: Ints
@@ -198,15 +198,15 @@ class Neighbours:
     expected: Ints
 
 
-def neighbours(
+def like_homes(
     buildings: Ints, found: Found, degrees: Ints, counts: Flags, rules: InadequacyRules
-) -> Neighbours:
+) -> LikeHomes:
     """The other homes of each home's building (by number, negative for none) whose day counts.
 
     ĝ is the median of their consumption a degree times the home's degrees, of 5 homes or more and above 0.
     """
     homes = len(buildings)
-    result = Neighbours(np.zeros(homes, np.int64), *(np.full(homes, NOTHING) for _ in range(2)))
+    result = LikeHomes(np.zeros(homes, np.int64), *(np.full(homes, NOTHING) for _ in range(2)))
     like = counts & (degrees > 0) & (buildings >= 0)
     order = np.argsort(buildings[like], kind="stable")
     members = np.flatnonzero(like)[order]
@@ -221,24 +221,22 @@ class Expected:
     """Of each home what was to be expected on a day, and its like homes (`NOTHING` where unknown)."""
 
     own: Ints
-    peers: Ints
+    by_like_homes: Ints
     like_homes: Ints
-    neighbours: Ints
+    like_homes_indoor: Ints
 
 
 def expectations(buildings: Ints, found: Found, past: Past, rules: InadequacyRules) -> Expected:
     """By the own past and by like homes; ``past`` is that of the homes whose day counts, in their order."""
     counts = found.states(rules) == State.COUNTS
     degrees = found.degrees(rules)
-    like = neighbours(buildings, found, degrees, counts, rules)
+    like = like_homes(buildings, found, degrees, counts, rules)
     own = np.full(len(buildings), NOTHING)
     own[counts] = past.expected(degrees[counts], rules)
     return Expected(own, like.expected, like.count, like.indoor)
 
 
-def _of_building(
-    group: Ints, found: Found, degrees: Ints, rules: InadequacyRules, result: Neighbours
-) -> None:
+def _of_building(group: Ints, found: Found, degrees: Ints, rules: InadequacyRules, result: LikeHomes) -> None:
     """Fill in the homes of one building."""
     others = len(group) - 1
     result.count[group] = others

@@ -179,18 +179,18 @@ ON CONFLICT (day_start, usage_point) DO UPDATE SET
     indoor = excluded.indoor,
     outdoor = excluded.outdoor,
     expected_own = excluded.expected_own,
-    expected_peers = excluded.expected_peers,
+    expected_like_homes = excluded.expected_like_homes,
     like_homes = excluded.like_homes,
-    neighbours = excluded.neighbours,
+    like_homes_indoor = excluded.like_homes_indoor,
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,
     settings_hash = excluded.settings_hash,
     computed_at = excluded.computed_at
 WHERE t.algorithm_version <= excluded.algorithm_version AND (
-    t.state, t.consumed, t.indoor, t.outdoor, t.expected_own, t.expected_peers, t.like_homes, t.neighbours
+    t.state, t.consumed, t.indoor, t.outdoor, t.expected_own, t.expected_like_homes, t.like_homes, t.like_homes_indoor
 ) IS DISTINCT FROM (
     excluded.state, excluded.consumed, excluded.indoor, excluded.outdoor, excluded.expected_own,
-    excluded.expected_peers, excluded.like_homes, excluded.neighbours
+    excluded.expected_like_homes, excluded.like_homes, excluded.like_homes_indoor
 )
 RETURNING t.usage_point, t.day_start
 

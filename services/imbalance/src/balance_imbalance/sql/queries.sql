@@ -334,8 +334,16 @@ WHERE algorithm_version <= %(algorithm_version)s
 EXCEPT
 SELECT subject_id, day_start FROM imbalance.markers WHERE lane = 2
 
+-- name: groups_to_be_told_again
+-- Migration 0006 sets the version to -1, below any that is told.
+SELECT count(*) FROM imbalance.groups g
+WHERE g.version < 0 AND EXISTS (SELECT FROM imbalance.entries e WHERE e.balance_group = g.balance_group)
+
 -- name: put_rules_in_force
-UPDATE imbalance.rules_in_force SET unreliable_share_ppm = %(ppm)s WHERE unreliable_share_ppm <> %(ppm)s
+UPDATE imbalance.rules_in_force
+SET unreliable_share_ppm = %(unreliable_share_ppm)s, heating_base = %(heating_base)s, least_homes = %(least_homes)s
+WHERE (unreliable_share_ppm, heating_base, least_homes)
+    IS DISTINCT FROM (%(unreliable_share_ppm)s, %(heating_base)s, %(least_homes)s)
 
 -- name: count_markers
 ANALYZE imbalance.markers

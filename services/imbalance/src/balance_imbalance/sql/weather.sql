@@ -154,6 +154,3 @@ JOIN imbalance.weather_days d USING (weather_source)
 WHERE d.day_start = ANY (%(day_starts)s) AND s.object_path IN (
     SELECT ARRAY(SELECT jsonb_array_elements_text(p.path)) FROM jsonb_array_elements(%(paths)s::jsonb) AS p (path)
 )
-
--- name: set_heating_base
-UPDATE imbalance.heating_base SET base = %(base)s WHERE base <> %(base)s

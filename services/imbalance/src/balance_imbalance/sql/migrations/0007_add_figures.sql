@@ -1,3 +1,46 @@
+-- Names of the numbers that tables hold, by the contract.
+CREATE FUNCTION resource_name(resource int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[resource + 1];
+
+CREATE FUNCTION unit_name(resource int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN resource IN (1, 2, 3) THEN 'MILLILITRE'
+    WHEN resource IN (4, 5) THEN 'WATT_HOUR'
+    WHEN resource = 6 THEN 'MILLIDEGREE_CELSIUS'
+    WHEN resource = 7 THEN 'THOUSANDTH'
+    ELSE 'UNSPECIFIED'
+END;
+
+CREATE FUNCTION coverage_name(coverage int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[coverage + 1];
+
+CREATE FUNCTION verdict_name(verdict int) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (ARRAY['UNSPECIFIED', 'WITHIN_TOLERANCE', 'LOSS', 'SURPLUS', 'UNDECIDED'])[verdict + 1];
+
+CREATE FUNCTION problem_names(problems smallint[]) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(
+    SELECT (ARRAY['NO_SUPPLY', 'NO_MEMBER', 'OVERLAPPING_MEMBERSHIP', 'NESTED_CYCLE', 'UNKNOWN_GROUP'])[p]
+    FROM unnest(problems) WITH ORDINALITY AS u (p, position) ORDER BY position
+);
+COMMENT ON FUNCTION unit_name(int) IS 'Base unit of what is metered, by the resource.';
+
+CREATE TABLE rules_in_force (
+    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
+    unreliable_share_ppm int NOT NULL,
+    heating_base int NOT NULL,
+    least_homes int NOT NULL
+);
+INSERT INTO rules_in_force (unreliable_share_ppm, heating_base, least_homes) VALUES (300000, 16000, 5);
+COMMENT ON TABLE rules_in_force IS 'What views must know of the settings, as the worker wrote it when it started.';
+COMMENT ON COLUMN rules_in_force.unreliable_share_ppm IS 'Share of the estimated above which a longer span is UNRELIABLE, millionths.';
+COMMENT ON COLUMN rules_in_force.heating_base IS 'Outdoor temperature below which buildings are heated, thousandths of a degree.';
+COMMENT ON COLUMN rules_in_force.least_homes IS 'How many like homes must count on a day to make something expected.';
+
 ALTER TABLE group_days ADD COLUMN month date;
 ALTER TABLE group_days ADD COLUMN unregistered bigint NOT NULL DEFAULT 0;
 ALTER TABLE group_days ADD COLUMN imbalance_lowest bigint;
@@ -84,8 +127,8 @@ SELECT
     d.unregistered,
     d.imbalance_lowest,
     d.imbalance_highest,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[d.coverage + 1] AS coverage,
-    (ARRAY['UNSPECIFIED', 'WITHIN_TOLERANCE', 'LOSS', 'SURPLUS', 'UNDECIDED'])[d.verdict + 1] AS verdict,
+    coverage_name(d.coverage) AS coverage,
+    verdict_name(d.verdict) AS verdict,
     d.members_due,
     d.members_reported,
     d.missing_share_ppm / 1e6::double precision AS missing_share,
@@ -104,20 +147,11 @@ SELECT
     d.base_members,
     d.base_imbalance,
     d.base_tolerance,
-    (ARRAY['UNSPECIFIED', 'WITHIN_TOLERANCE', 'LOSS', 'SURPLUS', 'UNDECIDED'])[d.base_verdict + 1] AS base_verdict,
-    ARRAY(
-        SELECT (ARRAY['NO_SUPPLY', 'NO_MEMBER', 'OVERLAPPING_MEMBERSHIP', 'NESTED_CYCLE', 'UNKNOWN_GROUP'])[p]
-        FROM unnest(d.problems) WITH ORDINALITY AS u (p, position) ORDER BY position
-    ) AS problems,
+    verdict_name(d.base_verdict) AS base_verdict,
+    problem_names(d.problems) AS problems,
     d.month,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit,
     d.u_supply_class,
     d.u_members_class,
     d.u_pulse,
@@ -170,7 +204,7 @@ COMMENT ON COLUMN v_group_days.unmetered_usage_points IS 'Of the missing those s
 COMMENT ON COLUMN v_group_days.night_hours IS 'Hours from 02:00 to before 04:00 local time; null on a day without any.';
 COMMENT ON COLUMN v_group_days.night_supply IS 'Supply in these hours, base units; null when one of them is not computable.';
 COMMENT ON COLUMN v_group_days.night_members IS 'Members in these hours, base units, missing ones estimated.';
-COMMENT ON COLUMN v_group_days.night_imbalance IS 'Minimum night flow: imbalance in these hours, base units; null when one of them is not computable.';
+COMMENT ON COLUMN v_group_days.night_imbalance IS 'Imbalance in these hours, base units; null when one of them is not computable.';
 COMMENT ON COLUMN v_group_days.base_supply IS 'Supply at base temperature, base units; null but for gas, and without temperatures.';
 COMMENT ON COLUMN v_group_days.base_members IS 'Members at base temperature, base units; null as base_supply.';
 COMMENT ON COLUMN v_group_days.base_imbalance IS 'base_supply - base_members, base units; null as base_supply.';
@@ -195,20 +229,14 @@ SELECT
     coalesce(h.unregistered, 0) AS unregistered,
     coalesce(h.imbalance_lowest, h.imbalance) AS imbalance_lowest,
     coalesce(h.imbalance_highest, h.imbalance) AS imbalance_highest,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[h.coverage + 1] AS coverage,
-    (ARRAY['UNSPECIFIED', 'WITHIN_TOLERANCE', 'LOSS', 'SURPLUS', 'UNDECIDED'])[h.verdict + 1] AS verdict,
+    coverage_name(h.coverage) AS coverage,
+    verdict_name(h.verdict) AS verdict,
     h.members_due,
     h.members_reported,
     h.missing_share_ppm / 1e6::double precision AS missing_share,
     coalesce(h.members_estimated, 0) AS members_estimated,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit,
     d.version,
     d.computed_at,
     d.is_recomputation

@@ -31,13 +31,6 @@ CREATE TABLE weather_changes (
 COMMENT ON TABLE weather_changes IS 'Weather that changed, until what depends on it is marked. Whoever stores adds a row in the same transaction.';
 COMMENT ON COLUMN weather_changes.object_path IS 'Of the source: everything beneath it may depend on it.';
 
-CREATE TABLE heating_base (
-    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    base int NOT NULL
-);
-INSERT INTO heating_base (base) VALUES (16000);
-COMMENT ON TABLE heating_base IS 'Outdoor temperature below which buildings are heated, thousandths of a degree, as the settings of the worker say.';
-
 CREATE INDEX outdoor_thermometers ON usage_points (usage_point) WHERE is_outdoor;
 
 CREATE VIEW weather_told AS
@@ -80,13 +73,13 @@ SELECT
         ELSE 'COMPLETE'
     END AS coverage,
     m.mean,
-    CASE WHEN m.mean IS NOT NULL THEN greatest(0, b.base - m.mean) END AS degree_days,
+    CASE WHEN m.mean IS NOT NULL THEN greatest(0, b.heating_base - m.mean) END AS degree_days,
     h.temperatures,
     h.gaps,
     h.source,
     h.sources,
-    b.base AS heating_base
-FROM heating_base b
+    b.heating_base
+FROM rules_in_force b
 CROSS JOIN (
     SELECT s.object_path FROM weather_sources s
     UNION

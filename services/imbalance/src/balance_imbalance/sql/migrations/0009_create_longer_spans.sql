@@ -1,12 +1,4 @@
 -- Longer spans are computed from group-days when they are asked for (docs/domain.md §4.8), never stored.
-CREATE TABLE rules_in_force (
-    only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one),
-    unreliable_share_ppm int NOT NULL
-);
-INSERT INTO rules_in_force (unreliable_share_ppm) VALUES (300000);
-COMMENT ON TABLE rules_in_force IS 'Settings that longer spans are judged by, as the worker wrote them when it started.';
-COMMENT ON COLUMN rules_in_force.unreliable_share_ppm IS 'Share of the estimated above which a span is UNRELIABLE, millionths.';
-
 CREATE FUNCTION held(total numeric) RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN total IS NOT NULL THEN least(greatest(total, -9e18), 9e18)::bigint END;
@@ -47,7 +39,7 @@ SELECT
     f.*,
     CASE WHEN f.supply > 10 * f.supply_pulse THEN f.imbalance::double precision / f.supply END AS relative_imbalance,
     t.tolerance,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[c.coverage + 1] AS coverage,
+    coverage_name(c.coverage) AS coverage,
     CASE
         WHEN c.coverage >= 3 THEN 'UNDECIDED'
         WHEN f.imbalance > t.tolerance + f.unregistered THEN 'LOSS'
@@ -224,19 +216,14 @@ SELECT
     s.night_supply,
     s.night_members,
     s.night_imbalance,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit,
     CASE WHEN g.resource IN (2, 3) THEN s.supply END AS system_input,
     CASE WHEN g.resource IN (2, 3) THEN s.members - s.members_estimated END AS billed_metered,
     CASE WHEN g.resource IN (2, 3) THEN s.members_estimated END AS billed_unmetered,
     CASE WHEN g.resource IN (2, 3) THEN s.imbalance END AS water_losses,
-    CASE WHEN g.resource IN (2, 3) THEN s.night_imbalance::double precision / nullif(s.night_hours, 0) END AS minimum_night_flow,
+    CASE WHEN g.resource IN (2, 3) THEN s.night_supply::double precision / nullif(s.night_hours, 0) END AS minimum_night_flow,
+    CASE WHEN g.resource IN (2, 3) THEN s.night_imbalance::double precision / nullif(s.night_hours, 0) END AS net_night_flow,
     CASE WHEN g.resource IN (2, 3) THEN 24 * s.night_imbalance::double precision / nullif(s.night_hours, 0) END AS night_losses_a_day,
     CASE WHEN g.resource = 1 THEN s.imbalance END AS unaccounted_for_gas,
     CASE WHEN g.resource = 1 THEN s.relative_imbalance END AS unaccounted_for_gas_share
@@ -267,14 +254,8 @@ SELECT
     s.members_reported,
     s.night_hours,
     s.night_imbalance,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit
 FROM group_spans s
 JOIN groups g USING (balance_group)
 WHERE s.span <> 'month'
@@ -295,7 +276,7 @@ SELECT
     CASE WHEN s.coverage <> 4 AND s.supply > 10 * s.supply_pulse THEN s.imbalance::double precision / s.supply END,
     t.tolerance,
     s.unregistered,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[s.coverage + 1],
+    coverage_name(s.coverage),
     CASE
         WHEN s.coverage >= 3 THEN 'UNDECIDED'
         WHEN s.imbalance > t.tolerance + s.unregistered THEN 'LOSS'
@@ -306,14 +287,8 @@ SELECT
     s.members_reported,
     NULL,
     NULL,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1],
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END
+    resource_name(g.resource),
+    unit_name(g.resource)
 FROM group_days d
 JOIN groups g USING (balance_group)
 CROSS JOIN LATERAL (
@@ -362,64 +337,6 @@ CROSS JOIN LATERAL (
 ) t
 WHERE NOT d.withdrawn;
 
-CREATE VIEW v_group_states AS
-SELECT
-    g.group_id,
-    g.name,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
-    d.day_start,
-    d.supply,
-    d.members,
-    d.imbalance,
-    CASE WHEN d.supply > 10 * d.supply_pulse THEN d.imbalance::double precision / d.supply END AS relative_imbalance,
-    d.tolerance,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[d.coverage + 1] AS coverage,
-    (ARRAY['UNSPECIFIED', 'WITHIN_TOLERANCE', 'LOSS', 'SURPLUS', 'UNDECIDED'])[d.verdict + 1] AS verdict,
-    d.members_due,
-    d.members_reported,
-    cardinality(d.missing) AS missing,
-    cardinality(d.unmetered) AS unmetered,
-    d.missing_share_ppm / 1e6::double precision AS missing_share,
-    ARRAY(
-        SELECT (ARRAY['NO_SUPPLY', 'NO_MEMBER', 'OVERLAPPING_MEMBERSHIP', 'NESTED_CYCLE', 'UNKNOWN_GROUP'])[p]
-        FROM unnest(d.problems) AS p
-    ) AS problems,
-    w.supply AS supply_7d,
-    w.imbalance AS imbalance_7d,
-    w.relative_imbalance AS relative_imbalance_7d,
-    w.tolerance AS tolerance_7d,
-    w.coverage AS coverage_7d,
-    w.verdict AS verdict_7d,
-    m.supply AS supply_30d,
-    m.imbalance AS imbalance_30d,
-    m.relative_imbalance AS relative_imbalance_30d,
-    m.tolerance AS tolerance_30d,
-    m.coverage AS coverage_30d,
-    m.verdict AS verdict_30d,
-    d.version,
-    d.algorithm_version,
-    d.computed_at
-FROM groups g
--- OFFSET 0 keeps these a look-up by key for each group, whatever the planner believes of the tables.
-CROSS JOIN LATERAL (
-    SELECT * FROM group_days n WHERE n.balance_group = g.balance_group AND NOT n.withdrawn ORDER BY n.day_start DESC LIMIT 1
-) d
-JOIN LATERAL (
-    SELECT * FROM group_spans s WHERE s.balance_group = g.balance_group AND s.day_start = d.day_start AND s.span = '7 d'
-    OFFSET 0
-) w ON true
-JOIN LATERAL (
-    SELECT * FROM group_spans s WHERE s.balance_group = g.balance_group AND s.day_start = d.day_start AND s.span = '30 d'
-    OFFSET 0
-) m ON true;
-
 COMMENT ON VIEW v_group_months IS 'Imbalance of balance groups by calendar month, computed from their days (docs/domain.md §4.8). Bound day_start in every query.';
 COMMENT ON COLUMN v_group_months.group_id IS 'Balance group.';
 COMMENT ON COLUMN v_group_months.name IS 'What people call the group.';
@@ -452,8 +369,9 @@ COMMENT ON COLUMN v_group_months.system_input IS 'Water: system input volume, th
 COMMENT ON COLUMN v_group_months.billed_metered IS 'Water: billed metered consumption, what the members reported.';
 COMMENT ON COLUMN v_group_months.billed_unmetered IS 'Water: billed unmetered consumption, what was estimated.';
 COMMENT ON COLUMN v_group_months.water_losses IS 'Water: losses, the imbalance.';
-COMMENT ON COLUMN v_group_months.minimum_night_flow IS 'Water: imbalance of a night hour.';
-COMMENT ON COLUMN v_group_months.night_losses_a_day IS 'Water: 24 times that, what leaks on a day.';
+COMMENT ON COLUMN v_group_months.minimum_night_flow IS 'Water: supply of a night hour, what the supply meters show then.';
+COMMENT ON COLUMN v_group_months.net_night_flow IS 'Water: imbalance of a night hour, the minimum night flow without what the members use then.';
+COMMENT ON COLUMN v_group_months.night_losses_a_day IS 'Water: 24 times the net night flow, what leaks on a day.';
 COMMENT ON COLUMN v_group_months.unaccounted_for_gas IS 'Gas: UFG, the imbalance.';
 COMMENT ON COLUMN v_group_months.unaccounted_for_gas_share IS 'Gas: UFG as a share of the supply.';
 
@@ -482,39 +400,4 @@ COMMENT ON COLUMN v_group_rolling.unit IS 'Base unit of the quantities.';
 COMMENT ON COLUMN v_group_rolling.night_hours IS 'Hours from 02:00 to before 04:00 local time of the days whose night is computable; null for 24 h.';
 COMMENT ON COLUMN v_group_rolling.night_imbalance IS 'Imbalance in these hours; null for 24 h.';
 
-COMMENT ON VIEW v_group_states IS 'How each balance group stands: its newest day, and the 7 and 30 days that end with it.';
-COMMENT ON COLUMN v_group_states.group_id IS 'Balance group.';
-COMMENT ON COLUMN v_group_states.name IS 'What people call the group.';
-COMMENT ON COLUMN v_group_states.day_start IS 'Start of its newest metering day; what is not named otherwise is of this day.';
-COMMENT ON COLUMN v_group_states.supply IS 'Sum of the supply meters in base units; null when one is missing.';
-COMMENT ON COLUMN v_group_states.members IS 'Sum of the members in base units, missing ones estimated.';
-COMMENT ON COLUMN v_group_states.imbalance IS 'supply - members in base units; null when not computable.';
-COMMENT ON COLUMN v_group_states.relative_imbalance IS 'imbalance / supply; null when the supply is 10 pulses or less.';
-COMMENT ON COLUMN v_group_states.tolerance IS 'Expanded uncertainty (k = 2) of the imbalance in base units.';
-COMMENT ON COLUMN v_group_states.verdict IS 'WITHIN_TOLERANCE, LOSS, SURPLUS or UNDECIDED.';
-COMMENT ON COLUMN v_group_states.resource IS 'What is metered.';
-COMMENT ON COLUMN v_group_states.unit IS 'Base unit of the quantities.';
-COMMENT ON COLUMN v_group_states.coverage IS 'COMPLETE, ESTIMATED, UNRELIABLE or NOT_COMPUTABLE.';
-COMMENT ON COLUMN v_group_states.members_due IS 'Members that belong to the group.';
-COMMENT ON COLUMN v_group_states.members_reported IS 'Members that reported all of their hours.';
-COMMENT ON COLUMN v_group_states.missing IS 'How many members and supply meters did not report all of their hours.';
-COMMENT ON COLUMN v_group_states.unmetered IS 'How many of them have been silent for so long that they count as unmetered.';
-COMMENT ON COLUMN v_group_states.missing_share IS 'Share of consumption the missing stand for, 0 to 1.';
-COMMENT ON COLUMN v_group_states.problems IS 'What is wrong with the register of the group: NO_SUPPLY, NO_MEMBER, OVERLAPPING_MEMBERSHIP, NESTED_CYCLE, UNKNOWN_GROUP.';
-COMMENT ON COLUMN v_group_states.version IS 'Version of the newest day.';
-COMMENT ON COLUMN v_group_states.algorithm_version IS 'Version of the computation.';
-COMMENT ON COLUMN v_group_states.computed_at IS 'When the newest day was computed last.';
-COMMENT ON COLUMN v_group_states.supply_7d IS 'Supply of the 7 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.imbalance_7d IS 'Imbalance of the 7 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.relative_imbalance_7d IS 'Relative imbalance of the 7 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.tolerance_7d IS 'Tolerance of the 7 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.coverage_7d IS 'Coverage of the 7 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.verdict_7d IS 'Verdict of the 7 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.supply_30d IS 'Supply of the 30 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.imbalance_30d IS 'Imbalance of the 30 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.relative_imbalance_30d IS 'Relative imbalance of the 30 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.tolerance_30d IS 'Tolerance of the 30 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.coverage_30d IS 'Coverage of the 30 days that end with the newest.';
-COMMENT ON COLUMN v_group_states.verdict_30d IS 'Verdict of the 30 days that end with the newest.';
-
-GRANT SELECT ON v_group_months, v_group_rolling, v_group_states TO balance_reader;
+GRANT SELECT ON v_group_months, v_group_rolling TO balance_reader;

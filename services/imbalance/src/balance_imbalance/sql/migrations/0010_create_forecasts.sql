@@ -42,12 +42,8 @@ CREATE VIEW v_forecasts AS
 SELECT
     (ARRAY['USAGE_POINT', 'BALANCE_GROUP'])[f.subject_kind] AS subject_kind,
     coalesce(u.usage_point_id, g.group_id) AS subject_id,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[coalesce(u.resource, g.resource) + 1] AS resource,
-    CASE
-        WHEN coalesce(u.resource, g.resource) IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN coalesce(u.resource, g.resource) IN (4, 5) THEN 'WATT_HOUR'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(coalesce(u.resource, g.resource)) AS resource,
+    unit_name(coalesce(u.resource, g.resource)) AS unit,
     f.month_start,
     f.as_of,
     f.used,
@@ -77,8 +73,8 @@ COMMENT ON COLUMN v_forecasts.month_start IS 'Start of the first metering day of
 COMMENT ON COLUMN v_forecasts.as_of IS 'Start of the last metering day that the forecast knows of.';
 COMMENT ON COLUMN v_forecasts.used IS 'Used so far in base units, hours without a reading estimated.';
 COMMENT ON COLUMN v_forecasts.expected IS 'Expected for the whole month in base units; null when not computable.';
-COMMENT ON COLUMN v_forecasts.lowest IS 'Lower end of the interval that holds 95 % of months; null when not computable.';
-COMMENT ON COLUMN v_forecasts.highest IS 'Upper end of the interval that holds 95 % of months; null when not computable.';
+COMMENT ON COLUMN v_forecasts.lowest IS 'Lower end of the interval made for 95 % of months; null when not computable.';
+COMMENT ON COLUMN v_forecasts.highest IS 'Upper end of the interval made for 95 % of months; null when not computable.';
 COMMENT ON COLUMN v_forecasts.days_known IS 'Days of the month of which all hours were read.';
 COMMENT ON COLUMN v_forecasts.days_to_come IS 'Days of the month that are expected: those to come, and gaps that nothing tells of.';
 COMMENT ON COLUMN v_forecasts.method IS 'MEASURED (nothing to come), DEGREE_DAYS (weather of past years), MEAN (of the last weeks) or NONE.';

@@ -13,7 +13,8 @@ CREATE TABLE inadequacy_homes (
 );
 CREATE INDEX inadequacy_homes_by_usage_point ON inadequacy_homes (usage_point);
 CREATE INDEX inadequacy_homes_by_thermometer ON inadequacy_homes (thermometer);
-CREATE INDEX inadequacy_homes_by_building ON inadequacy_homes (building);
+-- By hash: a path may be longer than what fits an ordered index.
+CREATE INDEX inadequacy_homes_by_building ON inadequacy_homes USING hash (building);
 COMMENT ON TABLE inadequacy_homes IS 'Usage points of gas and heat with the thermometer of their room, on days that start in the span, as the register was when days were last marked by it.';
 COMMENT ON COLUMN inadequacy_homes.building IS 'The object whose homes are like this one; empty when its path tells none.';
 
@@ -25,9 +26,9 @@ CREATE TABLE inadequacy_days (
     indoor int,
     outdoor int,
     expected_own int,
-    expected_peers int,
+    expected_like_homes int,
     like_homes int NOT NULL,
-    neighbours int,
+    like_homes_indoor int,
     version bigint NOT NULL,
     algorithm_version int NOT NULL,
     settings_hash text NOT NULL,
@@ -46,14 +47,14 @@ COMMENT ON TABLE inadequacy_days IS 'What a home used on a metering day, how war
 COMMENT ON COLUMN inadequacy_days.state IS 'By its number in the contract: 1 counts, 7 withdrawn, else why it does not count.';
 COMMENT ON COLUMN inadequacy_days.consumed IS 'Base units; null when not known.';
 COMMENT ON COLUMN inadequacy_days.indoor IS 'Mean of the room in thousandths of a degree Celsius; null when not known.';
-COMMENT ON COLUMN inadequacy_days.neighbours IS 'Mean of the rooms of like homes, likewise.';
+COMMENT ON COLUMN inadequacy_days.like_homes_indoor IS 'Mean of the rooms of like homes, likewise.';
 
 CREATE VIEW v_inadequacy_days AS
 SELECT
     u.usage_point_id,
     u.object_path,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[u.resource + 1] AS resource,
-    CASE WHEN u.resource = 1 THEN 'MILLILITRE' WHEN u.resource = 4 THEN 'WATT_HOUR' ELSE 'UNSPECIFIED' END AS unit,
+    resource_name(u.resource) AS resource,
+    unit_name(u.resource) AS unit,
     d.day_start,
     (ARRAY[
         'UNSPECIFIED', 'COUNTS', 'NO_OUTDOOR_TEMPERATURE', 'NOT_COLD', 'TOO_FEW_READINGS', 'NO_INDOOR_TEMPERATURE',
@@ -61,11 +62,11 @@ SELECT
     ])[d.state + 1] AS state,
     d.consumed,
     d.expected_own AS expected_by_own_past,
-    d.expected_peers AS expected_by_like_homes,
+    d.expected_like_homes AS expected_by_like_homes,
     d.like_homes,
     d.indoor,
     d.outdoor,
-    d.neighbours,
+    d.like_homes_indoor,
     d.version,
     d.algorithm_version,
     d.settings_hash,
@@ -87,7 +88,7 @@ COMMENT ON COLUMN v_inadequacy_days.expected_by_like_homes IS 'What like homes o
 COMMENT ON COLUMN v_inadequacy_days.like_homes IS 'How many like homes counted that day.';
 COMMENT ON COLUMN v_inadequacy_days.indoor IS 'Mean temperature of the room, thousandths of a degree Celsius.';
 COMMENT ON COLUMN v_inadequacy_days.outdoor IS 'Mean outdoor temperature, thousandths of a degree Celsius.';
-COMMENT ON COLUMN v_inadequacy_days.neighbours IS 'Mean temperature of the rooms of like homes, thousandths of a degree Celsius.';
+COMMENT ON COLUMN v_inadequacy_days.like_homes_indoor IS 'Mean temperature of the rooms of like homes, thousandths of a degree Celsius.';
 COMMENT ON COLUMN v_inadequacy_days.version IS 'Rises with each change of the row.';
 COMMENT ON COLUMN v_inadequacy_days.algorithm_version IS 'Version of the computation.';
 COMMENT ON COLUMN v_inadequacy_days.settings_hash IS 'Hash of the settings that took part.';
@@ -97,8 +98,8 @@ GRANT SELECT ON v_inadequacy_days TO balance_reader;
 CREATE FUNCTION inadequacy(at date, depth int DEFAULT 7, under text[] DEFAULT '{}')
 RETURNS TABLE (
     usage_point_id text, object_path text[], resource text, unit text,
-    k double precision, k_own double precision, k_peers double precision, is_flagged boolean, reason text,
-    days_used int, days_cold int, indoor_c double precision, outdoor_c double precision, neighbours_c double precision, like_homes int,
+    k double precision, k_own double precision, k_like_homes double precision, is_flagged boolean, reason text,
+    days_used int, days_cold int, indoor_c double precision, outdoor_c double precision, like_homes_indoor_c double precision, like_homes int,
     consumed bigint, expected bigint, expected_by_own_past bigint, expected_by_like_homes bigint,
     group_id text, group_supply bigint, group_imbalance bigint, group_tolerance bigint, group_verdict text
 )
@@ -111,6 +112,7 @@ DECLARE
     start_day timestamptz;
     end_day timestamptz;
     needed int := (7 * depth + 9) / 10;
+    least_homes int := (SELECT r.least_homes FROM rules_in_force r);
 BEGIN
     IF depth IS NULL OR depth NOT BETWEEN 7 AND 30 THEN
         RAISE EXCEPTION 'expected a depth of 7 to 30 days, found %', coalesce(depth::text, 'none')
@@ -138,15 +140,15 @@ BEGIN
             count(*) AS days,
             sum(d.indoor)::double precision / count(*) AS indoor,
             sum(d.outdoor)::double precision / count(*) AS outdoor,
-            sum(d.neighbours)::double precision / count(d.neighbours) AS neighbours,
+            sum(d.like_homes_indoor)::double precision / count(d.like_homes_indoor) AS like_homes_indoor,
             max(d.like_homes) AS like_homes,
             sum(d.consumed) AS consumed,
             count(d.expected_own) AS own_days,
             sum(d.consumed) FILTER (WHERE d.expected_own IS NOT NULL) AS own_consumed,
             sum(d.expected_own) AS own,
-            count(d.expected_peers) AS peer_days,
-            sum(d.consumed) FILTER (WHERE d.expected_peers IS NOT NULL) AS peer_consumed,
-            sum(d.expected_peers) AS peers,
+            count(d.expected_like_homes) AS like_homes_days,
+            sum(d.consumed) FILTER (WHERE d.expected_like_homes IS NOT NULL) AS like_homes_consumed,
+            sum(d.expected_like_homes) AS like_homes_expected,
             regr_slope(d.indoor, d.outdoor) AS slope,
             regr_r2(d.indoor, d.outdoor) AS follows
         FROM inadequacy_days d
@@ -171,7 +173,7 @@ BEGIN
     ), counted AS (
         SELECT
             h.usage_point, h.usage_point_id, h.object_path, h.resource,
-            u.indoor, u.outdoor, u.neighbours, u.like_homes, u.consumed, u.own_consumed, u.own, u.peer_consumed, u.peers,
+            u.indoor, u.outdoor, u.like_homes_indoor, u.like_homes, u.consumed, u.own_consumed, u.own, u.like_homes_consumed, u.like_homes_expected,
             u.slope, u.follows,
             coalesce(u.days, 0) AS used,
             coalesce(n.days, 0) AS unused,
@@ -182,7 +184,7 @@ BEGIN
             coalesce(n.absurd, 0) AS absurd,
             m.usage_point IS NOT NULL AS measured,
             CASE WHEN u.own_days >= needed AND u.own > 0 THEN greatest(0, 1 - u.own_consumed::double precision / u.own) END AS k_own,
-            CASE WHEN u.peer_days >= needed AND u.peers > 0 THEN greatest(0, 1 - u.peer_consumed::double precision / u.peers) END AS k_peers
+            CASE WHEN u.like_homes_days >= needed AND u.like_homes_expected > 0 THEN greatest(0, 1 - u.like_homes_consumed::double precision / u.like_homes_expected) END AS k_like_homes
         FROM homes h
         LEFT JOIN used u USING (usage_point)
         LEFT JOIN unused n USING (usage_point)
@@ -206,12 +208,12 @@ BEGIN
                     format('not warm: %s °C indoors, above 19 °C needed', round(c.indoor::numeric / 1000, 1))
                 WHEN c.slope >= 0.5 AND c.follows >= 0.5 THEN
                     format('module outside the heated room: it warms %s °C a degree outdoors', round(c.slope::numeric, 1))
-                WHEN c.k_own IS NULL AND c.k_peers IS NULL THEN
-                    format('its own past does not show what it needs, and there are too few like homes (%s, 5 needed)', c.like_homes)
+                WHEN c.k_own IS NULL AND c.k_like_homes IS NULL THEN
+                    format('its own past does not show what it needs, and there are too few like homes (%s, %s needed)', c.like_homes, least_homes)
             END AS reason
         FROM counted c
     ), judged AS MATERIALIZED (
-        SELECT r.*, CASE WHEN r.reason IS NULL THEN greatest(r.k_own, r.k_peers) END AS k FROM reasoned r
+        SELECT r.*, CASE WHEN r.reason IS NULL THEN greatest(r.k_own, r.k_like_homes) END AS k FROM reasoned r
     ), groups_of AS MATERIALIZED (
         SELECT DISTINCT ON (m.usage_point) m.usage_point, m.balance_group, g.group_id
         FROM memberships m
@@ -233,23 +235,23 @@ BEGIN
     SELECT
         j.usage_point_id,
         j.object_path,
-        CASE j.resource WHEN 1 THEN 'GAS' ELSE 'HEAT' END,
-        CASE j.resource WHEN 1 THEN 'MILLILITRE' ELSE 'WATT_HOUR' END,
+        resource_name(j.resource),
+        unit_name(j.resource),
         j.k,
         CASE WHEN j.reason IS NULL THEN j.k_own END,
-        CASE WHEN j.reason IS NULL THEN j.k_peers END,
+        CASE WHEN j.reason IS NULL THEN j.k_like_homes END,
         coalesce(j.k >= 0.5, false),
         'not computable: ' || j.reason,
         j.used::int,
         j.cold::int,
         j.indoor / 1000,
         j.outdoor / 1000,
-        j.neighbours / 1000,
+        j.like_homes_indoor / 1000,
         coalesce(j.like_homes, 0),
-        CASE WHEN j.k = j.k_own THEN j.own_consumed WHEN j.k = j.k_peers THEN j.peer_consumed ELSE j.consumed END,
-        CASE WHEN j.k = j.k_own THEN j.own WHEN j.k = j.k_peers THEN j.peers END,
+        CASE WHEN j.k = j.k_own THEN j.own_consumed WHEN j.k = j.k_like_homes THEN j.like_homes_consumed ELSE j.consumed END,
+        CASE WHEN j.k = j.k_own THEN j.own WHEN j.k = j.k_like_homes THEN j.like_homes_expected END,
         j.own,
-        j.peers,
+        j.like_homes_expected,
         g.group_id,
         b.supply,
         b.imbalance,
@@ -269,7 +271,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION inadequacy(date, int, text[]) IS
-'Inadequacy coefficient of homes (docs/domain.md §7.4), greatest first: at a date, over the depth (7 to 30) of metering days that end with it, of all objects or those beneath a path. k is the larger of k_own (against the own past) and k_peers (against like homes of the building), is_flagged from 0.5; without k the reason says why. Quantities in base units, temperatures in °C; beside it the balance of the group over the same days: a high k with a balance within tolerance is other heating.';
+'Inadequacy coefficient of homes (docs/domain.md §7.4), greatest first: at a date, over the depth (7 to 30) of metering days that end with it, of all objects or those beneath a path. k is the larger of k_own (against the own past) and k_like_homes (against like homes of the building), is_flagged from 0.5; without k the reason says why. Quantities in base units, temperatures in °C; beside it the balance of the group over the same days: a high k with a balance within tolerance is other heating.';
 
 CREATE FUNCTION inadequacy_by_object(at date, depth int DEFAULT 7, under text[] DEFAULT '{}')
 RETURNS TABLE (

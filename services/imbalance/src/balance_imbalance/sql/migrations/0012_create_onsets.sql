@@ -67,14 +67,8 @@ SELECT
     o.baseline_slope_ppm / 1e6::double precision AS baseline_slope,
     o.baseline_spread_ppm / 1e6::double precision AS baseline_spread,
     o.baseline_days,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit,
     o.is_recomputation,
     o.version,
     o.algorithm_version,
@@ -106,7 +100,7 @@ COMMENT ON COLUMN v_group_onsets.algorithm_version IS 'Version of the rules of o
 COMMENT ON COLUMN v_group_onsets.settings_hash IS 'Hash of the settings that took part.';
 COMMENT ON COLUMN v_group_onsets.changed_at IS 'When this version was made.';
 
-CREATE VIEW v_group_alarms AS
+CREATE VIEW v_group_hour_alarms AS
 SELECT
     g.group_id,
     g.name,
@@ -116,14 +110,8 @@ SELECT
     CASE WHEN a.ended_at IS NULL THEN 'OPEN' ELSE 'ENDED' END AS state,
     a.hours_above,
     a.excess_per_hour,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit,
     a.is_recomputation,
     a.version,
     a.algorithm_version,
@@ -133,52 +121,43 @@ FROM group_hour_alarms a
 JOIN groups g USING (balance_group)
 WHERE NOT a.withdrawn;
 
-COMMENT ON VIEW v_group_alarms IS 'Hours in which the imbalance of balance groups lay far above the expected (docs/domain.md §8.6).';
-COMMENT ON COLUMN v_group_alarms.group_id IS 'Balance group.';
-COMMENT ON COLUMN v_group_alarms.name IS 'What people call the group.';
-COMMENT ON COLUMN v_group_alarms.start_at IS 'Start of the first hour.';
-COMMENT ON COLUMN v_group_alarms.confirmed_at IS 'End of the second hour: when it could first be known.';
-COMMENT ON COLUMN v_group_alarms.ended_at IS 'Start of the first hour that is as expected again, or that an onset takes over; null while none is known.';
-COMMENT ON COLUMN v_group_alarms.state IS 'OPEN or ENDED.';
-COMMENT ON COLUMN v_group_alarms.hours_above IS 'Hours far above the expected.';
-COMMENT ON COLUMN v_group_alarms.excess_per_hour IS 'By how much these hours exceed the expected, in the middle; base units an hour.';
-COMMENT ON COLUMN v_group_alarms.resource IS 'What is metered.';
-COMMENT ON COLUMN v_group_alarms.unit IS 'Base unit of the quantities.';
-COMMENT ON COLUMN v_group_alarms.is_recomputation IS 'Last changed because rules or settings did.';
-COMMENT ON COLUMN v_group_alarms.version IS 'Rises with each change.';
-COMMENT ON COLUMN v_group_alarms.algorithm_version IS 'Version of the rules of onset and alarm.';
-COMMENT ON COLUMN v_group_alarms.settings_hash IS 'Hash of the settings that took part.';
-COMMENT ON COLUMN v_group_alarms.changed_at IS 'When this version was made.';
+COMMENT ON VIEW v_group_hour_alarms IS 'Hours in which the imbalance of balance groups lay far above the expected (docs/domain.md §8.6).';
+COMMENT ON COLUMN v_group_hour_alarms.group_id IS 'Balance group.';
+COMMENT ON COLUMN v_group_hour_alarms.name IS 'What people call the group.';
+COMMENT ON COLUMN v_group_hour_alarms.start_at IS 'Start of the first hour.';
+COMMENT ON COLUMN v_group_hour_alarms.confirmed_at IS 'End of the second hour: when it could first be known.';
+COMMENT ON COLUMN v_group_hour_alarms.ended_at IS 'Start of the first hour that is as expected again, or that an onset takes over; null while none is known.';
+COMMENT ON COLUMN v_group_hour_alarms.state IS 'OPEN or ENDED.';
+COMMENT ON COLUMN v_group_hour_alarms.hours_above IS 'Hours far above the expected.';
+COMMENT ON COLUMN v_group_hour_alarms.excess_per_hour IS 'By how much these hours exceed the expected, in the middle; base units an hour.';
+COMMENT ON COLUMN v_group_hour_alarms.resource IS 'What is metered.';
+COMMENT ON COLUMN v_group_hour_alarms.unit IS 'Base unit of the quantities.';
+COMMENT ON COLUMN v_group_hour_alarms.is_recomputation IS 'Last changed because rules or settings did.';
+COMMENT ON COLUMN v_group_hour_alarms.version IS 'Rises with each change.';
+COMMENT ON COLUMN v_group_hour_alarms.algorithm_version IS 'Version of the rules of onset and alarm.';
+COMMENT ON COLUMN v_group_hour_alarms.settings_hash IS 'Hash of the settings that took part.';
+COMMENT ON COLUMN v_group_hour_alarms.changed_at IS 'When this version was made.';
 
-CREATE OR REPLACE VIEW v_group_states AS
+CREATE VIEW v_group_states AS
 SELECT
     g.group_id,
     g.name,
-    (ARRAY['UNSPECIFIED', 'GAS', 'WATER', 'HOT_WATER', 'HEAT', 'ELECTRICITY', 'TEMPERATURE', 'SENSOR'])[g.resource + 1] AS resource,
-    CASE
-        WHEN g.resource IN (1, 2, 3) THEN 'MILLILITRE'
-        WHEN g.resource IN (4, 5) THEN 'WATT_HOUR'
-        WHEN g.resource = 6 THEN 'MILLIDEGREE_CELSIUS'
-        WHEN g.resource = 7 THEN 'THOUSANDTH'
-        ELSE 'UNSPECIFIED'
-    END AS unit,
+    resource_name(g.resource) AS resource,
+    unit_name(g.resource) AS unit,
     d.day_start,
     d.supply,
     d.members,
     d.imbalance,
     CASE WHEN d.supply > 10 * d.supply_pulse THEN d.imbalance::double precision / d.supply END AS relative_imbalance,
     d.tolerance,
-    (ARRAY['UNSPECIFIED', 'COMPLETE', 'ESTIMATED', 'UNRELIABLE', 'NOT_COMPUTABLE'])[d.coverage + 1] AS coverage,
-    (ARRAY['UNSPECIFIED', 'WITHIN_TOLERANCE', 'LOSS', 'SURPLUS', 'UNDECIDED'])[d.verdict + 1] AS verdict,
+    coverage_name(d.coverage) AS coverage,
+    verdict_name(d.verdict) AS verdict,
     d.members_due,
     d.members_reported,
     cardinality(d.missing) AS missing,
     cardinality(d.unmetered) AS unmetered,
     d.missing_share_ppm / 1e6::double precision AS missing_share,
-    ARRAY(
-        SELECT (ARRAY['NO_SUPPLY', 'NO_MEMBER', 'OVERLAPPING_MEMBERSHIP', 'NESTED_CYCLE', 'UNKNOWN_GROUP'])[p]
-        FROM unnest(d.problems) AS p
-    ) AS problems,
+    problem_names(d.problems) AS problems,
     w.supply AS supply_7d,
     w.imbalance AS imbalance_7d,
     w.relative_imbalance AS relative_imbalance_7d,
@@ -198,8 +177,8 @@ SELECT
     o.onset_since_day,
     o.onset_side,
     o.onset_size_per_day,
-    a.alarm_start_at,
-    a.alarm_ended_at
+    a.hour_alarm_start_at,
+    a.hour_alarm_ended_at
 FROM groups g
 -- OFFSET 0 keeps these a look-up by key for each group, whatever the planner believes of the tables.
 CROSS JOIN LATERAL (
@@ -223,17 +202,51 @@ LEFT JOIN LATERAL (
     WHERE n.balance_group = g.balance_group AND n.ended_day IS NULL AND NOT n.withdrawn
 ) o ON true
 LEFT JOIN LATERAL (
-    SELECT n.start_at AS alarm_start_at, n.ended_at AS alarm_ended_at FROM group_hour_alarms n
+    SELECT n.start_at AS hour_alarm_start_at, n.ended_at AS hour_alarm_ended_at FROM group_hour_alarms n
     WHERE n.balance_group = g.balance_group AND NOT n.withdrawn
     ORDER BY n.start_at DESC
     LIMIT 1
 ) a ON true;
 
+COMMENT ON VIEW v_group_states IS 'How each balance group stands: its newest day, and the 7 and 30 days that end with it.';
+COMMENT ON COLUMN v_group_states.group_id IS 'Balance group.';
+COMMENT ON COLUMN v_group_states.name IS 'What people call the group.';
+COMMENT ON COLUMN v_group_states.day_start IS 'Start of its newest metering day; what is not named otherwise is of this day.';
+COMMENT ON COLUMN v_group_states.supply IS 'Sum of the supply meters in base units; null when one is missing.';
+COMMENT ON COLUMN v_group_states.members IS 'Sum of the members in base units, missing ones estimated.';
+COMMENT ON COLUMN v_group_states.imbalance IS 'supply - members in base units; null when not computable.';
+COMMENT ON COLUMN v_group_states.relative_imbalance IS 'imbalance / supply; null when the supply is 10 pulses or less.';
+COMMENT ON COLUMN v_group_states.tolerance IS 'Expanded uncertainty (k = 2) of the imbalance in base units.';
+COMMENT ON COLUMN v_group_states.verdict IS 'WITHIN_TOLERANCE, LOSS, SURPLUS or UNDECIDED.';
+COMMENT ON COLUMN v_group_states.resource IS 'What is metered.';
+COMMENT ON COLUMN v_group_states.unit IS 'Base unit of the quantities.';
+COMMENT ON COLUMN v_group_states.coverage IS 'COMPLETE, ESTIMATED, UNRELIABLE or NOT_COMPUTABLE.';
+COMMENT ON COLUMN v_group_states.members_due IS 'Members that belong to the group.';
+COMMENT ON COLUMN v_group_states.members_reported IS 'Members that reported all of their hours.';
+COMMENT ON COLUMN v_group_states.missing IS 'How many members and supply meters did not report all of their hours.';
+COMMENT ON COLUMN v_group_states.unmetered IS 'How many of them have been silent for so long that they count as unmetered.';
+COMMENT ON COLUMN v_group_states.missing_share IS 'Share of consumption the missing stand for, 0 to 1.';
+COMMENT ON COLUMN v_group_states.problems IS 'What is wrong with the register of the group: NO_SUPPLY, NO_MEMBER, OVERLAPPING_MEMBERSHIP, NESTED_CYCLE, UNKNOWN_GROUP.';
+COMMENT ON COLUMN v_group_states.version IS 'Version of the newest day.';
+COMMENT ON COLUMN v_group_states.algorithm_version IS 'Version of the computation.';
+COMMENT ON COLUMN v_group_states.computed_at IS 'When the newest day was computed last.';
+COMMENT ON COLUMN v_group_states.supply_7d IS 'Supply of the 7 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.imbalance_7d IS 'Imbalance of the 7 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.relative_imbalance_7d IS 'Relative imbalance of the 7 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.tolerance_7d IS 'Tolerance of the 7 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.coverage_7d IS 'Coverage of the 7 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.verdict_7d IS 'Verdict of the 7 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.supply_30d IS 'Supply of the 30 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.imbalance_30d IS 'Imbalance of the 30 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.relative_imbalance_30d IS 'Relative imbalance of the 30 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.tolerance_30d IS 'Tolerance of the 30 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.coverage_30d IS 'Coverage of the 30 days that end with the newest.';
+COMMENT ON COLUMN v_group_states.verdict_30d IS 'Verdict of the 30 days that end with the newest.';
 COMMENT ON COLUMN v_group_states.open_onsets IS 'How many changes of its imbalance stand (v_group_onsets).';
 COMMENT ON COLUMN v_group_states.onset_since_day IS 'Since when the newest of them; null without one.';
 COMMENT ON COLUMN v_group_states.onset_side IS 'RISE when more is lost than before, FALL when less.';
 COMMENT ON COLUMN v_group_states.onset_size_per_day IS 'Its size a day, base units.';
-COMMENT ON COLUMN v_group_states.alarm_start_at IS 'First hour of its newest hourly alarm (v_group_alarms); null without any.';
-COMMENT ON COLUMN v_group_states.alarm_ended_at IS 'When that ended; null while it stands.';
+COMMENT ON COLUMN v_group_states.hour_alarm_start_at IS 'First hour of its newest hourly alarm (v_group_hour_alarms); null without any.';
+COMMENT ON COLUMN v_group_states.hour_alarm_ended_at IS 'When that ended; null while it stands.';
 
-GRANT SELECT ON v_group_onsets, v_group_alarms, v_group_states TO balance_reader;
+GRANT SELECT ON v_group_onsets, v_group_hour_alarms, v_group_states TO balance_reader;
