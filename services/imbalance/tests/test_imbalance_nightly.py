@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from threading import Event
 from typing import Any
 
 import pytest
+from balance_chassis.markers import Markers
 from balance_imbalance.adapters.postgres_nightly import PostgresNightly, mark_late_readings
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.nightly import Kind, Source, days_after, each_day
@@ -46,14 +47,19 @@ def until(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.01)
 
 
-def waits_for_a_lock(house: House) -> bool:
+def waiting(house: House) -> Sequence[Any]:
     query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    return bool(house.rows(query))
+    found: Sequence[Any] = house.rows(query)
+    return found
+
+
+def waits_for_a_lock(house: House) -> bool:
+    return bool(waiting(house))
 
 
 def taken(house: House, nightly: PostgresNightly) -> list[tuple[str, int]]:
     """What is due, by usage point and number of the day."""
-    with nightly.work(10_000, quiet_s=0) as (_, due):
+    with nightly.work(10_000, quiet_s=0) as (_, due, _):
         pass
     ids = {
         row["usage_point"]: row["usage_point_id"]
@@ -147,15 +153,92 @@ def test_a_sink_waits_for_days_that_are_falling_due_and_then_marks(
     assert taken(house, daily) == [("A", 2)]
 
 
+@pytest.mark.parametrize("night", ["first", "ordinary"])
+def test_no_sink_waits_for_the_marking_of_what_fell_due(
+    house: House, daily: PostgresNightly, night: str
+) -> None:
+    """The marking is held for as long as it takes to store readings, by a lock that only it needs."""
+    house.describe(house.meter_of("A"))
+    house.hear(house.reading("A", 0, 100))
+    if night == "ordinary":
+        daily.fall_due(instant(house, 1))
+        assert taken(house, daily) == [("A", 0), ("A", 1)]
+    with ThreadPoolExecutor(2) as threads, house.pool.connection() as conn:
+        conn.execute("LOCK TABLE imbalance.markers_for_test IN EXCLUSIVE MODE")
+        falling = threads.submit(daily.fall_due, instant(house, 2))
+        until(lambda: waits_for_a_lock(house), "the marking to be held")
+        assert threads.submit(house.hear, house.reading("A", 3, 100)).result(PATIENCE_S) == 1
+        assert not falling.done()
+        late = threads.submit(house.hear, house.reading("A", 1, 100))
+        until(lambda: len(waiting(house)) == 2, "the late day to be marked by who stores it")
+        conn.commit()
+        falling.result(PATIENCE_S)
+        late.result(PATIENCE_S)
+    results = [("A", 0), ("A", 1), ("A", 2)]
+    assert taken(house, daily) == (results if night == "first" else results[1:])
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_marking_in_pieces_goes_on_where_it_was_killed_and_marks_each_once(
+    house: House, daily: PostgresNightly, monkeypatch: pytest.MonkeyPatch, *, first: bool
+) -> None:
+    monkeypatch.setattr("balance_imbalance.adapters.postgres_nightly._DAYS_MARKED_AT_ONCE", 2)
+    house.describe(house.meter_of("A"))
+    if first:
+        house.hear(house.reading("A", 0, 100), house.reading("B", 3, 100), house.reading("A", 3, 100))
+        results = [("A", 0), ("A", 1), ("A", 2), ("A", 3), ("A", 4), ("A", 5), ("B", 3), ("B", 4), ("B", 5)]
+    else:
+        daily.fall_due(instant(house, -1))
+        results = [("A", day) for day in range(6)]
+    marked = []
+
+    def then_killed(conn: Any) -> None:
+        marked.append(conn)
+        if len(marked) == 3:
+            raise RuntimeError("killed")
+
+    add, statement = Markers.add_selected, "balance_imbalance.adapters.postgres_nightly.Markers.add_selected"
+    with monkeypatch.context() as patch:
+
+        def add_then(markers: Markers, conn: Any, *given: Any) -> int:
+            found = add(markers, conn, *given)
+            then_killed(conn)
+            return found
+
+        patch.setattr(statement, add_then)
+        with pytest.raises(RuntimeError, match="killed"):
+            daily.fall_due(instant(house, 5))
+    begun = taken(house, daily)
+    assert begun == [each for each in results if each[1] < 4]
+    again = PostgresNightly(house.pool, house.calendar, DAILY)
+    assert again.fall_due(instant(house, 6)) == len(results) - len(begun) + 1, "everybody described on day 6"
+    assert taken(house, again) == sorted([*(set(results) - set(begun)), ("A", 6)])
+    assert again.fall_due(instant(house, 6)) == 0
+
+
+def test_a_second_worker_leaves_the_marking_to_the_first(house: House, daily: PostgresNightly) -> None:
+    house.hear(house.reading("A", 0, 100))
+    other = PostgresNightly(house.pool, house.calendar, DAILY)
+    with ThreadPoolExecutor(1) as threads, house.pool.connection() as conn:
+        conn.execute("LOCK TABLE imbalance.markers_for_test IN EXCLUSIVE MODE")
+        falling = threads.submit(daily.fall_due, instant(house, 2))
+        until(lambda: waits_for_a_lock(house), "the marking to be held")
+        assert other.fall_due(instant(house, 2)) == 0
+        conn.commit()
+        assert falling.result(PATIENCE_S) == 3
+    assert other.fall_due(instant(house, 2)) == 0
+    assert taken(house, other) == [("A", 0), ("A", 1), ("A", 2)]
+
+
 def test_a_result_being_computed_is_computed_again_for_what_came_meanwhile(
     house: House, daily: PostgresNightly
 ) -> None:
     daily.fall_due(instant(house, 3))
     house.hear(house.reading("A", 2, 100))
-    with daily.work(100, quiet_s=0) as (_, due):
+    with daily.work(100, quiet_s=0) as (_, due, _):
         assert len(due) == 2
         house.hear(house.reading("A", 2, 200, version=2))
-        with daily.work(100, quiet_s=0) as (_, others):
+        with daily.work(100, quiet_s=0) as (_, others, _):
             assert others == []
     assert taken(house, daily) == [("A", 2), ("A", 3)]
 
@@ -175,12 +258,12 @@ def test_the_kinds_of_the_service_have_their_row_and_their_markers(house: House)
     for kind, subjects in ((FORECAST, ["S"]), (GROUP_FORECAST, ["G"])):
         nightly = PostgresNightly(house.pool, house.calendar, kind)
         assert nightly.fall_due(instant(house, 4)) == len(subjects)
-        with nightly.work(9, quiet_s=0) as (_, due):
+        with nightly.work(9, quiet_s=0) as (_, due, _):
             assert [day for _, day in due] == [instant(house, 4)] * len(subjects)
     house.hear(house.reading("S", 3, 200, version=2))
     house.settle()
     for kind in (FORECAST, GROUP_FORECAST):
-        with PostgresNightly(house.pool, house.calendar, kind).work(9, quiet_s=0) as (_, due):
+        with PostgresNightly(house.pool, house.calendar, kind).work(9, quiet_s=0) as (_, due, _):
             assert [day for _, day in due] == [instant(house, 4)]
 
 
@@ -207,7 +290,7 @@ def test_nothing_is_lost_whatever_the_interleaving(house: House, daily: Postgres
 
     def work() -> None:
         while not done.is_set():
-            with daily.work(4, quiet_s=0) as (conn, due):
+            with daily.work(4, quiet_s=0) as (conn, due, _):
                 results.update({key: compute(*key, conn) for key in due})
 
     def sink(chance: random.Random, backlog: bool) -> None:

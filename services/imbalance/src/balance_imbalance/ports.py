@@ -182,8 +182,10 @@ class GroupDayStore(Protocol):
 class InadequacyStore(Protocol):
     """Inadequacy days (§7): which are due, and their computation."""
 
-    def mark_other_settings(self) -> int:
-        """Mark the rows computed with other settings or an older algorithm; gives how many."""
+    def mark_other_settings(self, since: datetime | None = None) -> int:
+        """Mark the rows of that day or later (None: all) that were computed with other settings or an older
+        algorithm for recomputation; gives how many.
+        """
         ...
 
     def follow_register(self) -> int:
@@ -252,8 +254,10 @@ class ForecastStore(Protocol):
         """Mark the forecasts of subjects that the register changed; gives how many subjects these are."""
         ...
 
-    def mark_other_settings(self) -> int:
-        """Mark the forecasts computed with other settings or an older algorithm; gives how many."""
+    def mark_other_settings(self, since: datetime | None = None) -> int:
+        """Mark the forecasts as of that day or later (None: all) that were computed with other settings or an
+        older algorithm for recomputation; gives how many.
+        """
         ...
 
     def work(

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from balance_chassis.lanes import BACKLOG, RECOMPUTATION
+from balance_chassis.lanes import BACKLOG
 from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
@@ -23,6 +23,7 @@ from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from balance_imbalance.adapters.algorithms import be_newest
 from balance_imbalance.adapters.forecast_rows import (
     BALANCE_GROUP,
     COLUMNS,
@@ -48,6 +49,8 @@ from balance_imbalance.ports import ForecastWork, Spans
 _KEYS_AN_OUTBOX_ROW = 250
 _RESOURCES = list(Resource)
 _KINDS = {FORECAST.name: USAGE_POINT, GROUP_FORECAST.name: BALANCE_GROUP}
+_SETTINGS = {FORECAST.name: ("lookback_days", "heating_base"), GROUP_FORECAST.name: ("heating_base",)}
+"""Those that take part: of a group's supply no hour is estimated."""
 
 
 class PostgresForecasts:
@@ -60,6 +63,7 @@ class PostgresForecasts:
         self._calendar = calendar
         self._rules = rules
         self._kind = kind
+        self._settings_hash = rules.hash_of(_SETTINGS[kind.name])
         self._nightly = PostgresNightly(pool, calendar, kind)
         self._markers = Markers(SCHEMA, kind.markers)
         self._register_state: str | None = None
@@ -73,11 +77,10 @@ class PostgresForecasts:
         self, limit: int, quiet_s: float = 5.0
     ) -> Iterator[tuple[ForecastWork, Sequence[tuple[int, datetime]]]]:
         """See the port."""
-        with self._nightly.work(limit, quiet_s) as (conn, due):
-            if self._kind.source is Source.GROUP_DAYS:
-                yield _GroupWork(conn, self._rules), due
-            else:
-                yield _PointWork(conn, self._rules), due
+        with self._nightly.work(limit, quiet_s) as (conn, due, lane):
+            be_newest(conn, self._kind.name, ALGORITHM_VERSION)
+            make = _GroupWork if self._kind.source is Source.GROUP_DAYS else _PointWork
+            yield make(conn, self._rules, self._settings_hash, lane), due
 
     def follow_register(self) -> int:
         """See the port."""
@@ -96,16 +99,17 @@ class PostgresForecasts:
         self._register_state = state
         return len(changed)
 
-    def mark_other_settings(self) -> int:
+    def mark_other_settings(self, since: datetime | None = None) -> int:
         """See the port."""
-        stamp = {
+        sought = {
             "subject_kind": _KINDS[self._kind.name],
             "algorithm_version": ALGORITHM_VERSION,
-            "settings_hash": self._rules.settings_hash,
+            "settings_hash": self._settings_hash,
+            "since": since,
         }
         with self._pool.connection() as conn:
-            query = statement("forecasts_of_other_settings")
-            return self._markers.add_selected(conn, query, stamp, RECOMPUTATION)
+            be_newest(conn, self._kind.name, ALGORITHM_VERSION)
+            return self._markers.recompute(conn, statement("forecasts_of_other_settings"), sought)
 
     def _pairs(
         self, spans: Iterable[tuple[int, datetime, datetime]], done_to: datetime
@@ -148,9 +152,11 @@ class _Work:
 
     kind: int
 
-    def __init__(self, conn: Connection[Any], rules: Rules) -> None:
+    def __init__(self, conn: Connection[Any], rules: Rules, settings_hash: str, lane: int) -> None:
         self._conn = conn
         self._rules = rules
+        self._settings_hash = settings_hash
+        self._lane = lane
         self._outbox = Outbox(SCHEMA)
 
     def told_paths(self) -> frozenset[ObjectPath]:
@@ -164,7 +170,7 @@ class _Work:
     def write(self, forecasts: Sequence[Forecast]) -> int:
         """See the port."""
         self._conn.execute(statement("make_incoming_forecasts"))
-        computed_at, settings = datetime.now(UTC), self._rules.settings_hash
+        computed_at, settings = datetime.now(UTC), self._settings_hash
         with self._conn.cursor() as cur:
             rows = (to_row_forecast(each, self.kind, settings, computed_at) for each in forecasts)
             copy_binary(cur, "incoming_forecasts", COLUMNS, TYPES, rows)
@@ -172,7 +178,7 @@ class _Work:
         self._conn.execute(statement("stamp_forecasts"))
         for start in range(0, len(changed), _KEYS_AN_OUTBOX_ROW):
             keys = changed[start : start + _KEYS_AN_OUTBOX_ROW]
-            self._outbox.add(self._conn, catalogue.FORECASTS, keys, BACKLOG)
+            self._outbox.add(self._conn, catalogue.FORECASTS, keys, self._lane)
         return len(changed)
 
     def _days(

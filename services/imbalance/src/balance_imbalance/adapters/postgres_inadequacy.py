@@ -2,7 +2,8 @@
 
 Who is a home is a table of its own, compared with the register whenever that changed: where they differ,
 days are marked, in the transaction that brings the table up to date. So whoever computes a day while the
-register changes computes it again.
+register changes computes it again. Nobody takes markers meanwhile: that of a home which is not in the table
+yet would come to nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from balance_chassis.lanes import BACKLOG, RECOMPUTATION
+from balance_chassis.lanes import BACKLOG
 from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
@@ -20,6 +21,7 @@ from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from balance_imbalance.adapters.algorithms import be_newest
 from balance_imbalance.adapters.inadequacy_rows import COLUMNS, TYPES, HomesOfDay, rows_of_day
 from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_nightly import PostgresNightly, hold_done_to
@@ -43,15 +45,20 @@ class PostgresInadequacy:
         self._calendar = calendar
         self._rules = rules
         self._nightly = PostgresNightly(pool, calendar, INADEQUACY)
+        self._markers = Markers(SCHEMA, INADEQUACY.markers)
         self._partitions = Partitions(pool, f"{SCHEMA}.inadequacy_days")
         self._register_state: object = None
 
-    def mark_other_settings(self) -> int:
+    def mark_other_settings(self, since: datetime | None = None) -> int:
         """See the port."""
-        stamp = {"algorithm_version": ALGORITHM_VERSION, "settings_hash": self._rules.settings_hash}
-        markers, query = Markers(SCHEMA, INADEQUACY.markers), statement("inadequacy_of_other_settings")
+        sought = {
+            "algorithm_version": ALGORITHM_VERSION,
+            "settings_hash": self._rules.settings_hash,
+            "since": since,
+        }
         with self._pool.connection() as conn:
-            return markers.add_selected(conn, query, stamp, RECOMPUTATION)
+            be_newest(conn, INADEQUACY.name, ALGORITHM_VERSION)
+            return self._markers.recompute(conn, statement("inadequacy_of_other_settings"), sought)
 
     def fall_due(self, last: datetime) -> int:
         """See the port."""
@@ -61,9 +68,8 @@ class PostgresInadequacy:
         """See the port."""
         with self._pool.connection() as conn:
             row = conn.execute(statement("register_state")).fetchone()
-            if row == self._register_state:
+            if row == self._register_state or not self._markers.hold(conn):
                 return 0
-            conn.execute(statement("lock_inadequacy_homes"))
             conn.execute(statement("make_homes_now"))
             conn.execute(statement("make_homes_changed"))
             conn.execute(statement("find_homes_now"))
@@ -75,10 +81,11 @@ class PostgresInadequacy:
 
     def compute(self, limit: int, quiet_s: float = 5.0) -> tuple[int, int]:
         """See the port."""
-        with self._nightly.work(limit, quiet_s) as (conn, due):
+        with self._nightly.work(limit, quiet_s) as (conn, due, lane):
+            be_newest(conn, INADEQUACY.name, ALGORITHM_VERSION)
             if not due:
                 return 0, 0
-            work = _Work(conn, self._calendar, self._rules)
+            work = _Work(conn, self._calendar, self._rules, lane)
             days = work.find(due)
             self._partitions.ensure(days)
             # What a day learns from lies further back than a run is long.
@@ -115,10 +122,11 @@ class MarkWeather:
 class _Work:
     """One transaction that holds the markers it took."""
 
-    def __init__(self, conn: Connection[Any], calendar: Calendar, rules: InadequacyRules) -> None:
+    def __init__(self, conn: Connection[Any], calendar: Calendar, rules: InadequacyRules, lane: int) -> None:
         self._conn = conn
         self._calendar = calendar
         self._rules = rules
+        self._lane = lane
 
     def find(self, due: Sequence[tuple[int, datetime]]) -> Sequence[datetime]:
         """Look up the homes that these markers concern; gives the days, ascending."""
@@ -199,7 +207,7 @@ class _Work:
         outbox = Outbox(SCHEMA)
         for start in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
             some = keys[start : start + _KEYS_AN_OUTBOX_ROW]
-            outbox.add(self._conn, catalogue.INADEQUACY, some, BACKLOG)
+            outbox.add(self._conn, catalogue.INADEQUACY, some, self._lane)
 
 
 def _runs(days: Sequence[datetime], length: int) -> Iterator[Sequence[datetime]]:

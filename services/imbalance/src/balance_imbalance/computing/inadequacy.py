@@ -23,12 +23,14 @@ class Inadequacy:
     calendar: Calendar
     grace_s: int
     computed: Callable[[int, int], None]
+    recompute_from: datetime | None = None
+    """First day that other settings or a newer algorithm recompute; None for all."""
     _settings_seen: bool = False
 
     def step(self) -> int:
         """Do what there is to do, a transaction each; gives how much it was."""
         if not self._settings_seen:
-            self.store.mark_other_settings()
+            self.store.mark_other_settings(self.recompute_from)
             self._settings_seen = True
         done = self.store.follow_register()
         clock = self.clock()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from enum import IntEnum
 
 from balance_imbalance.domain.weather import HEATING_BASE
@@ -73,5 +74,10 @@ class Rules:
 
     @property
     def settings_hash(self) -> str:
-        """16 hexadecimal digits; equal for equal settings."""
-        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
+        """`hash_of` those that take part in a group-day. The grace only says when a silent day is one."""
+        return self.hash_of([field.name for field in fields(self) if field.name != "grace_s"])
+
+    def hash_of(self, names: Sequence[str]) -> str:
+        """16 hexadecimal digits; equal for equal settings of these names."""
+        named = tuple((name, getattr(self, name)) for name in names)
+        return hashlib.sha256(repr(named).encode()).hexdigest()[:16]

@@ -117,6 +117,7 @@ SELECT subject, as_of FROM imbalance.forecasts
 WHERE subject_kind = %(subject_kind)s
     AND algorithm_version <= %(algorithm_version)s
     AND (algorithm_version, settings_hash) <> (%(algorithm_version)s, %(settings_hash)s)
+    AND as_of >= coalesce(%(since)s::timestamptz, '-infinity')
 
 -- name: current_forecasts
 SELECT coalesce(u.usage_point_id, g.group_id) AS subject_id, coalesce(u.resource, g.resource) AS resource, f.*

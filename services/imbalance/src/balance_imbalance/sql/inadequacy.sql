@@ -6,9 +6,6 @@ SELECT
     (SELECT (count(version), coalesce(sum(version), 0))::text FROM imbalance.usage_points)
     || (SELECT (count(*), coalesce(sum(version), 0))::text FROM imbalance.groups)
 
--- name: lock_inadequacy_homes
-LOCK TABLE imbalance.inadequacy_homes IN SHARE ROW EXCLUSIVE MODE
-
 -- name: make_homes_now
 CREATE TEMPORARY TABLE IF NOT EXISTS homes_now (LIKE imbalance.inadequacy_homes) ON COMMIT DELETE ROWS
 
@@ -208,6 +205,7 @@ SELECT usage_point, day_start FROM imbalance.inadequacy_days
 WHERE algorithm_version <= %(algorithm_version)s
     AND (algorithm_version, settings_hash) <> (%(algorithm_version)s, %(settings_hash)s)
     AND state <> 7
+    AND day_start >= coalesce(%(since)s::timestamptz, '-infinity')
 
 -- name: current_inadequacy_days
 SELECT u.usage_point_id, u.resource, d.*

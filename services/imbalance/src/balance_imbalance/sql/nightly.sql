@@ -11,7 +11,29 @@ FOR SHARE
 SELECT CASE WHEN isfinite(done_to) THEN done_to END FROM imbalance.nightly WHERE kind = %(kind)s FOR UPDATE
 
 -- name: set_nightly
-UPDATE imbalance.nightly SET done_to = %(done_to)s WHERE kind = %(kind)s
+UPDATE imbalance.nightly SET done_to = %(last)s WHERE kind = %(kind)s
+
+-- name: begin_first_marking
+INSERT INTO imbalance.nightly_marking (kind, first_to, marked_to) VALUES (%(kind)s, %(last)s, '-infinity')
+ON CONFLICT (kind) DO UPDATE SET first_to = excluded.first_to, marked_to = excluded.marked_to
+
+-- name: begin_marking
+-- A row that is there says itself how far marking came; it is not waited for.
+INSERT INTO imbalance.nightly_marking (kind, first_to, marked_to) VALUES (%(kind)s, '-infinity', %(done_to)s)
+ON CONFLICT (kind) DO NOTHING
+
+-- name: lock_nightly_marking
+SELECT
+    CASE WHEN isfinite(m.marked_to) THEN m.marked_to END,
+    CASE WHEN isfinite(m.first_to) THEN m.first_to END,
+    n.done_to
+FROM imbalance.nightly_marking m
+JOIN imbalance.nightly n USING (kind)
+WHERE m.kind = %(kind)s
+FOR UPDATE OF m SKIP LOCKED
+
+-- name: set_nightly_marking
+UPDATE imbalance.nightly_marking SET marked_to = %(marked_to)s WHERE kind = %(kind)s
 
 -- name: all_reading_days
 SELECT DISTINCT day_start FROM imbalance.reading_days
