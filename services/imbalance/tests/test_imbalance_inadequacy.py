@@ -19,7 +19,7 @@ from balance_imbalance.domain.inadequacy import (
     room_temperature,
 )
 from balance_kernel.calendar import Calendar
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 RULES = InadequacyRules()
@@ -211,6 +211,7 @@ def test_fewer_than_five_like_homes_or_none_that_uses_anything_tell_nothing() ->
     assert judge([], []).by_like_homes.tolist() == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 10**9), st.integers(-10, 45)), max_size=40))
 def test_medians_without_oneself_are_those_of_the_others(homes: list[tuple[int, int, int]]) -> None:
     consumed, indoor = [g for _, g, _ in homes], [t * 1_000 for *_, t in homes]

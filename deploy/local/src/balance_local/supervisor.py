@@ -18,6 +18,13 @@ from balance_local import ports
 
 SERVICES = ("ingest", "imbalance")
 ROLES = ("worker", "live", "backlog")
+"""What every service has."""
+FURTHER_ROLES = (
+    ("imbalance", "agents", None),
+    ("ingest", "edge", "BALANCE_INGEST_MQTT_URL"),
+    ("imbalance", "weather", "BALANCE_IMBALANCE_WEATHER_SERVICE"),
+)
+"""Service, role, and the variable without which it is not started."""
 EXIT_SETTINGS = 78  # starting again does not help; see balance_chassis.lifecycle
 PATIENCE_S = 30.0
 
@@ -145,12 +152,11 @@ def say(text: str) -> None:
 
 def _services(folder: Path, names: Sequence[str]) -> list[Service]:
     wanted = [(service, role) for service in names for role in ROLES]
-    if "imbalance" in names:
-        wanted.append(("imbalance", "agents"))
-    if "ingest" in names and os.environ.get("BALANCE_INGEST_MQTT_URL"):
-        wanted.append(("ingest", "edge"))
-    if "imbalance" in names and os.environ.get("BALANCE_IMBALANCE_WEATHER_SERVICE"):
-        wanted.append(("imbalance", "weather"))
+    wanted += [
+        (service, role)
+        for service, role, variable in FURTHER_ROLES
+        if service in names and (variable is None or os.environ.get(variable))
+    ]
     return [Service(service, role, ports.choose(folder, f"{service}-{role}")) for service, role in wanted]
 
 

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from balance_kernel.quantity import Quality
 
+from balance_imbalance.domain.figures import Ints
 from balance_imbalance.domain.inadequacy import (
     ALGORITHM_VERSION,
     NOTHING,
     Found,
     InadequacyRules,
-    Ints,
     Past,
     State,
     consumption,
@@ -23,7 +24,7 @@ from balance_imbalance.domain.inadequacy import (
 from balance_imbalance.domain.weather import ObjectPath
 
 INADEQUACY_DAY = "balance.v1.InadequacyDayComputed"
-_VALID, _MISSING = 1, 5
+_VALID, _MISSING = Quality.VALID.code, Quality.MISSING.code
 _LAYOUT = (
     ("usage_point", "int4"),
     ("day_start", "timestamptz"),

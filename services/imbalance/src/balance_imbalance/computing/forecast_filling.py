@@ -45,7 +45,6 @@ class Filling:
     complete: Sequence[tuple[int, Ints]]
     degree_days: DegreeDays
     _samples: dict[_Key, Sample] = field(default_factory=dict)
-    _silent_days: dict[_Key, FilledDay] = field(default_factory=dict)
 
     def day(self, start: int, earliest: int, hours: int, reported: Reported | None) -> FilledDay:
         """The day that begins at ``start``, from the past since ``earliest`` (seconds)."""

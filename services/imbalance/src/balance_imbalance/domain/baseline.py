@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from balance_imbalance.domain.figures import Floats
 from balance_imbalance.domain.onset_rules import OnsetRules
-
-Floats = npt.NDArray[np.float64]
 
 MAD_TO_SIGMA = 1.4826
 """Of a normal distribution, the standard deviation in median absolute deviations."""

@@ -7,11 +7,10 @@ from math import isnan
 from statistics import median
 
 import numpy as np
+from balance_kernel.calendar import HOUR_S
 
 from balance_imbalance.domain.baseline import HourlyBaseline, WatchedDay
 from balance_imbalance.domain.onset_rules import OnsetRules
-
-HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 from balance_kernel.calendar import Calendar
+from balance_kernel.quantity import Quality
 from numpy.typing import NDArray
 
+from balance_imbalance.domain.figures import Flags, Floats, Ints
+from balance_imbalance.domain.sums import half_up
 from balance_imbalance.domain.weather import HEATING_BASE
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 WholeNumbers = NDArray[Any]
 """An object array of Python's integers: sums of squares have no bounds."""
 
@@ -32,7 +32,7 @@ MOST_CONSUMED = 10**9
 """What a home uses on a day at most: 1,000 m³, 1 GWh."""
 COLDEST_ROOM, WARMEST_ROOM = -10_000, 45_000
 """What lies outside is no room: 85 °C is a thermometer that was just switched on."""
-_VALID, _ESTIMATED, _EDITED = 1, 2, 3
+_VALID, _ESTIMATED, _EDITED = (q.code for q in (Quality.VALID, Quality.ESTIMATED, Quality.EDITED))
 
 
 class State(IntEnum):
@@ -129,7 +129,7 @@ def consumption(values: Ints, qualities: Ints) -> Ints:
     counts = (qualities == _VALID) | (qualities == _EDITED) | (estimated & ~at_edge)
     hours, heard = values.shape[1], counts.sum(axis=1)
     sums = np.where(counts, np.clip(values, -MOST_CONSUMED, MOST_CONSUMED + 1), 0).sum(axis=1)
-    consumed = _half_up(sums * hours, np.maximum(heard, 1))
+    consumed = half_up(sums * hours, np.maximum(heard, 1))
     fine = (heard * 10 >= hours * 9) & (consumed >= 0) & (consumed <= MOST_CONSUMED)
     return np.where(fine, consumed, NOTHING)
 
@@ -143,7 +143,7 @@ def room_temperature(values: Ints, qualities: Ints) -> tuple[Ints, Flags]:
     counts = heard & (values >= COLDEST_ROOM) & (values <= WARMEST_ROOM)
     number, hours = counts.sum(axis=1), values.shape[1]
     enough = number * 4 >= hours * 3
-    means = _half_up(np.where(counts, values, 0).sum(axis=1), np.maximum(number, 1))
+    means = half_up(np.where(counts, values, 0).sum(axis=1), np.maximum(number, 1))
     absurd = ~enough & (heard.sum(axis=1) * 4 >= hours * 3)
     return np.where(enough, means, NOTHING), absurd
 
@@ -243,7 +243,7 @@ def _of_building(group: Ints, found: Found, degrees: Ints, rules: InadequacyRule
     if others == 0:
         return
     indoor = found.indoor[group]
-    result.indoor[group] = _half_up(indoor.sum() - indoor, np.full(len(group), others))
+    result.indoor[group] = half_up(indoor.sum() - indoor, np.full(len(group), others))
     if others < rules.least_homes:
         return
     a_degree = found.consumed[group] / degrees[group]
@@ -261,8 +261,3 @@ def _medians_without(ordered: Floats, rank: Ints) -> Floats:
     low, high = (ordered[position + (position >= rank)] for position in (last // 2, (last + 1) // 2))
     median: Floats = (low + high) / 2
     return median
-
-
-def _half_up(numerators: Ints, denominators: Ints) -> Ints:
-    result: Ints = (2 * numerators + denominators) // (2 * denominators)
-    return result

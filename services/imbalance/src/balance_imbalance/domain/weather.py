@@ -13,7 +13,8 @@ from enum import IntEnum
 
 import numpy as np
 from balance_kernel.weather import COLDEST, HOTTEST, is_temperature
-from numpy.typing import NDArray
+
+from balance_imbalance.domain.figures import Floats, Ints
 
 __all__ = [
     "COLDEST",
@@ -30,8 +31,6 @@ __all__ = [
     "scaled_rows",
 ]
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 ObjectPath = tuple[str, ...]
 
 HEATING_BASE = 16_000
