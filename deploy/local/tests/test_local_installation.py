@@ -12,6 +12,7 @@ from aiokafka.admin import NewTopic
 from balance_chassis.dead_letters import BAD_RECORD, DeadLetter, DeadLetters
 from balance_chassis.kafka import Record, client_options, make_producer, record_of, topic_name
 from balance_chassis.metrics import ChassisMetrics
+from balance_kernel.calendar import Calendar
 from balance_local import assets, dead_letters, edits, installation, lag, topics, weather, weather_file
 from balance_local.installation import Installation, InstallationError
 from balance_schemas import catalogue
@@ -179,7 +180,9 @@ def test_weather_of_a_file_rises_where_it_changes(made: Installation, tmp_path: 
     def load(*temperatures: str) -> weather.Loaded:
         rows = [f"2026-01-{10 + n // 2} {6 + n % 2:02}:00,{value}" for n, value in enumerate(temperatures)]
         path.write_text("\n".join(["time,temperature", *rows]))
-        read = weather_file.read_file(path, None, "Nowhere > At all", "", "Europe/Madrid", said.append)
+        read = weather_file.read_file(
+            path, None, "Nowhere > At all", "", Calendar("Europe/Madrid"), said.append
+        )
         return weather.load(made, read, said.append)
 
     assert load("1", "2", "", "4") == weather.Loaded(2, 0)

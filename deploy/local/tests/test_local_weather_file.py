@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,7 +30,7 @@ class Reading:
         path = self.folder / "winter.csv"
         path.write_text(text, "utf-8")
         options = {"name": None, "object_path": None, "zone": "", **given}
-        return weather_file.read_file(path, **options, metering_zone=ZONE, say=self.said.append)  # type: ignore[arg-type]
+        return weather_file.read_file(path, **options, calendar=Calendar(ZONE), say=self.said.append)  # type: ignore[arg-type]
 
     def told(self, *rows: str, zone: str = "") -> Sequence[tuple[int, int]]:
         """Observations of rows of time and temperature, everywhere."""
@@ -147,7 +147,8 @@ def test_what_is_no_number_is_refused(value: str, reading: Reading) -> None:
         ("object,time,temperature\na >> b,2026-01-10,1\n", {}, "line 2: expected an object such as"),
         ("time,temperature\n2026-01-10,1\n", {"object_path": "a" * 251}, "250 characters"),
         ("time,temperature\n10.01.2026,1\n", {"object_path": ""}, "line 2: expected an ISO time such as"),
-        ("time,temperature\n9999-12-31,1\n", {"object_path": ""}, "a time of the years 1900 to 2199"),
+        ("time,temperature\n9999-12-31,1\n", {"object_path": ""}, "expected a time of a day from 1990"),
+        ("time,temperature\n0002-01-01,1\n", {"object_path": ""}, "expected a time of a day from 1990"),
         (
             "time,temperature\n2026-01-10,1\n",
             {"object_path": "", "zone": "Mars/Olympus"},
@@ -161,6 +162,17 @@ def test_a_file_of_something_else_is_refused(
     text: str, given: dict[str, str], words: str, reading: Reading
 ) -> None:
     assert words in reading.problems(text, **given)
+
+
+def test_days_of_which_there_can_be_no_weather_are_refused(reading: Reading) -> None:
+    calendar = Calendar(ZONE)
+    start = calendar.day_start(datetime.now(UTC) + timedelta(hours=23))
+    late = calendar.shift(start, 2)
+    assert reading.told("1990-01-01,1", f"{start:%Y-%m-%dT%H:%M}Z,1")
+    said = reading.refused("1989-12-31 23:59,1", "1990-01-01,1", "1926-11-02,1", f"{late:%Y-%m-%dT%H:%M}Z,1")
+    assert said.count("\n") == 3
+    for line in (2, 4, 5):
+        assert f"line {line}: expected a time of a day from 1990 to one day after it is told, found" in said
 
 
 def test_everything_wrong_is_counted_and_some_of_it_shown(reading: Reading) -> None:

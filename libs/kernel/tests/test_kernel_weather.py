@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 from balance_kernel.calendar import Calendar
-from balance_kernel.weather import hourly_means, is_temperature, source_key
+from balance_kernel.weather import hourly_means, is_temperature, is_weather_day, source_key
 
 CALENDAR = Calendar("Europe/Chisinau", 0)
 DAY = datetime(2026, 3, 27, 22, tzinfo=UTC)
@@ -20,6 +20,20 @@ AT = int(DAY.timestamp())
 )
 def test_what_is_a_temperature(value: int | None, is_one: bool) -> None:
     assert is_temperature(value) is is_one
+
+
+@pytest.mark.parametrize(
+    ("day", "is_one"),
+    [
+        ((1989, 12, 31), False),
+        ((1990, 1, 1), True),
+        ((2026, 3, 28), True),
+        ((2026, 3, 29), True),
+        ((2026, 3, 30), False),
+    ],
+)
+def test_of_which_days_weather_may_be_told(day: tuple[int, int, int], is_one: bool) -> None:
+    assert is_weather_day(CALENDAR.start_of(date(*day)), DAY, CALENDAR) is is_one
 
 
 def test_an_hour_is_the_mean_of_what_was_observed_in_it() -> None:

@@ -6,26 +6,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from balance_chassis.lifecycle import EXIT_SETTINGS
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.settings import KafkaSettings, Reader
 from balance_imbalance.adapters.weather_http import ATTEMPTS, WeatherClient, WeatherServiceError
 from balance_imbalance.adapters.weather_service import Place, WeatherService, read_service
 from balance_imbalance.adapters.wire_weather import from_wire_weather_day
-from balance_imbalance.entrypoints.weather import WeatherPoller, reports_of
+from balance_imbalance.entrypoints.weather import Observing, WeatherPoller, reports_of
 from balance_imbalance.settings import WEATHER_SERVICE, read_weather
 from balance_kernel.calendar import Calendar
 from balance_schemas import avsc, catalogue
-from balance_schemas.codec import Codec
+from balance_schemas.codec import Codec, save_ids
 
 CALENDAR = Calendar("Europe/Chisinau", 0)
 CODEC = Codec({name: number for number, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
@@ -42,6 +47,8 @@ class Answering:
     url: str
     answers: list[tuple[int, Any]] = field(default_factory=list)
     asked: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    pause_s: float = 0.0
+    """Between two bytes of an answer."""
 
     def next(self, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
         self.asked.append((path, headers))
@@ -63,7 +70,9 @@ def server() -> Iterator[Answering]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with suppress(OSError):
-                self.wfile.write(body)
+                for piece in [body[n : n + 1] for n in range(len(body))] if answering.pause_s else [body]:
+                    self.wfile.write(piece)
+                    time.sleep(answering.pause_s)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -206,6 +215,12 @@ def test_nobody_there_is_said_without_the_token(case: Case) -> None:
         ((200, told([None], [1])), "expected times such as"),
         ((200, told([-5], [1])), "expected times such as"),
         ((200, told([10**18], [1])), "expected times such as"),
+        ((200, told([10**400], [1])), "expected times such as"),
+        ((200, told([AT], [10**400])), "expected numbers or null"),
+        ((200, b'{"hourly": {"time": [1e3000000], "temperature": [1]}}'), "expected times such as"),
+        ((200, b'{"hourly": {"time": [0], "temperature": [1e3000000]}}'), "expected numbers or null"),
+        ((200, b'{"hourly": {"time": [1e99999999999999999999]}}'), "numbers of a sensible size"),
+        ((200, b"[" * 100_000), "expected an answer of JSON"),
     ],
 )
 def test_what_is_not_as_described_is_said_once(case: Case, answer: tuple[int, Any], words: str) -> None:
@@ -213,6 +228,14 @@ def test_what_is_not_as_described_is_said_once(case: Case, answer: tuple[int, An
     assert words in said
     assert len(case.server.asked) == 1
     assert "t&t" not in said
+
+
+def test_an_answer_that_trickles_is_not_waited_for(case: Case, server: Answering) -> None:
+    server.pause_s = 0.05
+    begun = time.monotonic()
+    assert "no whole answer within 1 s" in case.said((200, b" " * 1000), more="timeout_s = 1\n")
+    assert time.monotonic() - begun < 15  # the whole of it would take 50 s, three times
+    assert len(server.asked) == ATTEMPTS
 
 
 def test_another_host_is_told_no_token(case: Case, server: Answering) -> None:
@@ -229,10 +252,23 @@ def test_redirects_without_end_end(case: Case, server: Answering) -> None:
 
 def test_hours_that_have_not_ended_say_nothing() -> None:
     observations = [(AT + 1800 * n, 1000 * n) for n in range(60)]
-    (report,) = reports_of("s", TOWN, observations, NOW, CALENDAR)
+    (report,) = reports_of("s", TOWN, observations, START, NOW, CALENDAR)
     assert report.day.values[:6] == (500, 2500, 4500, 6500, 8500, None)
     assert (report.version, report.reported_at) == (int(NOW.timestamp()) * 1000, int(NOW.timestamp()))
-    assert reports_of("s", TOWN, [], NOW, CALENDAR) == []
+    assert reports_of("s", TOWN, [], START, NOW, CALENDAR) == []
+
+
+@pytest.mark.parametrize(
+    "calendar", [CALENDAR, Calendar("Europe/Chisinau", 6), Calendar("America/New_York", 0)], ids=str
+)
+def test_a_service_asked_by_dates_of_another_clock_tells_no_day_in_part(calendar: Calendar) -> None:
+    """The description of docs/how-tos/weather.md: `from={start:%Y-%m-%d}` in UTC."""
+    start = calendar.shift(calendar.day_start(NOW), -2)
+    asked = int(start.replace(hour=0).timestamp())
+    observations = [(at, 1000) for at in range(asked, int(NOW.timestamp()), 3600)]
+    reports = reports_of("s", TOWN, observations, start, NOW, calendar)
+    assert [report.day.values.count(None) for report in reports][:-1] == [0, 0]
+    assert reports[0].day.day_start == int(start.timestamp())
 
 
 @pytest.mark.parametrize(
@@ -288,6 +324,32 @@ def test_settings_name_the_description_and_the_token(tmp_path: Path) -> None:
     assert nowhere.problems
 
 
+def test_role_weather_without_a_description_says_what_to_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started as a process is, with nobody there to connect to. Whoever starts processes does not start one
+    again that ends with 78.
+    """
+    for name in [name for name in os.environ if name.startswith("BALANCE_")]:
+        monkeypatch.delenv(name)
+    ids = tmp_path / "ids.json"
+    save_ids(ids, {name: number for number, name in enumerate(avsc.names(), start=1)})
+    given = {
+        "BALANCE_POSTGRES_DSN": "postgresql://nobody@127.0.0.1:1/none",
+        "BALANCE_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        "BALANCE_REGISTRY_URL": "http://127.0.0.1:1",
+        "BALANCE_SCHEMA_IDS": str(ids),
+        "BALANCE_HTTP_PORT": "0",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    run = [sys.executable, "-m", "balance_imbalance", "run", "--role", "weather"]
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == EXIT_SETTINGS
+    (said,) = [line for line in ended.stdout.splitlines() if "CRITICAL" in line]
+    assert f"role weather: {WEATHER_SERVICE} is not set: name the file" in json.loads(said)["message"]
+
+
 @dataclass
 class Producing:
     """In place of the broker's producer: keeps what is sent."""
@@ -307,6 +369,86 @@ class Producing:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
+
+
+def rounds(
+    service: WeatherService, client: Observing, producer: Producing, first: datetime, count: int
+) -> datetime:
+    """One process that asks every hour from ``first`` on, so many times; when the next would ask."""
+    stop = asyncio.Event()
+    asked: list[bool] = []
+
+    def count_rounds(answered: bool) -> None:
+        asked.append(answered)
+        if len(asked) == count:
+            stop.set()
+
+    poller = WeatherPoller(
+        WeatherService(**{**vars(service), "interval_s": 0}),
+        client,
+        producer,
+        CODEC,
+        CALENDAR,
+        kafka=KafkaSettings("nowhere:9092", topic_prefix="p."),
+        metrics=ChassisMetrics("imbalance"),
+        asked=count_rounds,
+        now=lambda: first + timedelta(hours=len(asked)),
+    )
+    asyncio.run(asyncio.wait_for(poller.run(stop), 20))
+    assert asked == [True] * count
+    return first + timedelta(hours=count)
+
+
+@dataclass
+class Telling:
+    """A service that tells 1 °C of each of the last hours, whatever it is asked, but of none in ``lost``."""
+
+    hours: int
+    lost: frozenset[int] = frozenset()
+
+    def observations(self, _: Place, __: datetime, end: datetime) -> Sequence[tuple[int, int]]:
+        last = int(end.timestamp()) // 3600 * 3600 - 3600
+        told = (last - 3600 * hour for hour in range(self.hours))
+        return [(at, 1000) for at in told if at not in self.lost]
+
+
+def standing(producer: Producing) -> Sequence[Sequence[int | None]]:
+    """The newest version of each day in order; none may know less than the one before."""
+    found: dict[int, Sequence[int | None]] = {}
+    for _, _, value in producer.sent:
+        day = from_wire_weather_day(value, CALENDAR).day
+        lost = [
+            hour
+            for hour, known in enumerate(found.get(day.day_start, []))
+            if known is not None and day.values[hour] is None
+        ]
+        assert lost == [], (day, found[day.day_start])
+        found[day.day_start] = day.values
+    return [found[day] for day in sorted(found)]
+
+
+@pytest.mark.parametrize(("hours", "whole"), [(1, 1), (24, 3), (100, 5)])
+def test_a_service_of_the_last_hours_erases_none(tmp_path: Path, hours: int, whole: int) -> None:
+    """Asked for more than three days from five in the morning on, the process started anew at noon of the
+    second.
+    """
+    service, producer = described(tmp_path, DESCRIPTION.format(url="http://x") + OBJECTS), Producing()
+    again = rounds(service, Telling(hours), producer, NOW, 31)
+    rounds(service, Telling(hours), producer, again, 48)
+    assert [None in day for day in standing(producer)].count(False) == whole
+
+
+def test_an_hour_that_a_service_no_longer_knows_stays_known(tmp_path: Path) -> None:
+    service, producer = described(tmp_path, DESCRIPTION.format(url="http://x") + OBJECTS), Producing()
+
+    class Forgetting(Telling):
+        def observations(self, place: Place, start: datetime, end: datetime) -> Sequence[tuple[int, int]]:
+            told = super().observations(place, start, end)
+            self.lost = frozenset({AT + 3600})
+            return told
+
+    rounds(service, Forgetting(100), producer, NOW, 3)
+    assert standing(producer)[-1][:8] == (*[1000] * 7, None)
 
 
 def test_a_round_sends_what_changed_and_a_failing_place_stops_no_other(case: Case, server: Answering) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -57,7 +57,8 @@ def test_what_is_no_temperature_is_not_known() -> None:
 
 @pytest.mark.parametrize(("start", "hours"), [(SHORT_DAY, 23), (LONG_DAY, 25)])
 def test_a_day_has_the_hours_of_its_calendar(start: int, hours: int) -> None:
-    framed = CODEC.encode(wire_weather.WEATHER_DAY, day(day_start_at=start * 1000, values=[1] * hours))
+    told = day(day_start_at=start * 1000, values=[1] * hours, reported_at=start * 1000)
+    framed = CODEC.encode(wire_weather.WEATHER_DAY, told)
     assert len(decode_weather(CODEC, CALENDAR, framed).day.values) == hours
     said = refused(day_start_at=start * 1000, values=[1] * 24)
     assert f"({hours} hours), found 24 values" in said
@@ -83,6 +84,24 @@ def test_a_day_has_the_hours_of_its_calendar(start: int, hours: int) -> None:
 )
 def test_what_no_source_can_say_is_refused(given: dict[str, Any], words: str) -> None:
     assert words in refused(**given)
+
+
+@pytest.mark.parametrize(
+    ("start", "accepted"),
+    [((1989, 12, 31), False), ((1990, 1, 1), True), ((2026, 4, 3), True), ((2026, 4, 4), False)],
+)
+def test_days_of_which_there_can_be_no_weather_are_refused(
+    start: tuple[int, int, int], accepted: bool
+) -> None:
+    instant = CALENDAR.start_of(date(*start))
+    told = {"day_start_at": int(instant.timestamp()) * 1000, "values": [1] * 24}
+    if accepted:
+        framed = CODEC.encode(wire_weather.WEATHER_DAY, day(**told))
+        assert decode_weather(CODEC, CALENDAR, framed).day.day_start == int(instant.timestamp())
+    else:
+        said = refused(**told)
+        assert "Town > Street by SERVICE s: expected a day from 1990 to one day after it is told" in said
+        assert f"found {date(*start)} told 2026-04-02" in said
 
 
 def test_everywhere_is_an_object_too() -> None:

@@ -11,6 +11,7 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 from balance_chassis.settings import SettingsError
+from balance_kernel.calendar import Calendar
 from balance_schemas.registry import RegistryError
 from rich.markup import escape
 
@@ -221,8 +222,9 @@ def weather_load(
 ) -> None:
     """Publish outdoor temperatures of a file; only days that changed get a new version."""
     with _errors_in_words():
-        metering_zone = (installation.described(_State.name) or installation.Description(_State.name)).zone
-        read = weather_file.read_file(file, name, object_path, zone, metering_zone, say)
+        told = installation.described(_State.name) or installation.Description(_State.name)
+        calendar = Calendar(told.zone, told.day_start_hour)
+        read = weather_file.read_file(file, name, object_path, zone, calendar, say)
         loaded = weather.load(_opened(), read, say)
         say(f"{loaded.sent:,} days published, {loaded.unchanged:,} unchanged")
 

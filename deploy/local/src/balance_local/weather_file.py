@@ -19,7 +19,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from io import StringIO
 from pathlib import Path
 
-from balance_kernel.weather import COLDEST, HOTTEST, is_temperature
+from balance_kernel.calendar import Calendar
+from balance_kernel.weather import COLDEST, HOTTEST, WEATHER_DAYS, is_temperature, is_weather_day
 from balance_simulator.checking import Expected, Problems
 from balance_simulator.localtime import LocalTimes, clock_name
 
@@ -33,7 +34,6 @@ NOT_KNOWN = 10**9
 _NOT_KNOWN = frozenset({"", "-", "na", "n/a", "nan", "null", "none"})
 _MOST_SHOWN = 20
 _MOST_DEGREES = 10**5
-_EARLIEST, _LATEST = datetime(1900, 1, 2, tzinfo=UTC), datetime(2199, 12, 30, tzinfo=UTC)
 _ADVICE = "write it so, or say the clock of the file: --zone UTC, +02:00, or plain for winter time all year"
 _MOST_CHARACTERS = 500
 _MOST_PARTS = 16
@@ -66,13 +66,13 @@ class WeatherFile:
 
 
 def read_file(
-    path: Path, name: str | None, object_path: str | None, zone: str, metering_zone: str, say: Say
+    path: Path, name: str | None, object_path: str | None, zone: str, calendar: Calendar, say: Say
 ) -> WeatherFile:
     """The observations of a CSV; what is odd about them is said. Raises WeatherFileError with everything
     that is wrong.
 
     `object_path` is that of every row, for a file without a column of objects; `zone` the clock of times
-    without an offset, empty for that of the metering calendar.
+    without an offset, empty for that of the metering ``calendar``.
     """
     problems = Problems()
     _check_clock(zone, problems)
@@ -85,13 +85,13 @@ def read_file(
     paths = [parsed_path(row.object_text, f"line {row.line}", problems) for row in rows]
     keys, lines = [row.object_text for row in rows], [row.line for row in rows]
     wrong_times = Problems()
-    instants = LocalTimes(zone).instants([row.time for row in rows], lines, keys, metering_zone, wrong_times)
+    instants = LocalTimes(zone).instants([row.time for row in rows], lines, keys, calendar.zone, wrong_times)
     problems.extend(replace(problem, do=_ADVICE) for problem in wrong_times)
     values = [_value(row, problems) for row in rows]
     if problems:
         raise WeatherFileError(path, problems)
     _say_odd_values(rows, values, say)
-    observations = _gathered(rows, paths, instants, values, problems)
+    observations = _gathered(rows, paths, instants, values, calendar, problems)
     if problems:
         raise WeatherFileError(path, problems)
     return WeatherFile(name, observations)
@@ -216,16 +216,18 @@ def _gathered(
     paths: Sequence[ObjectPath],
     instants: Sequence[datetime | None],
     values: Sequence[int | None],
+    calendar: Calendar,
     problems: Problems,
 ) -> Mapping[ObjectPath, Sequence[tuple[int, int]]]:
     """By object; a time that stands twice is noted. A value that is not known keeps its day."""
     found: defaultdict[ObjectPath, list[tuple[int, int]]] = defaultdict(list)
     lines: dict[tuple[ObjectPath, datetime], int] = {}
+    now = datetime.now(UTC)
     for row, path, instant, value in zip(rows, paths, instants, values, strict=True):
         if instant is None:
             continue
-        if not _EARLIEST <= instant < _LATEST:
-            problems.note(f"line {row.line}", "a time of the years 1900 to 2199", row.time)
+        if not 1 < instant.year < 9999 or not is_weather_day(calendar.day_start(instant), now, calendar):
+            problems.note(f"line {row.line}", f"a time of {WEATHER_DAYS}", row.time)
             continue
         first = lines.setdefault((path, instant), row.line)
         if first != row.line:

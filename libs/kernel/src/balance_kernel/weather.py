@@ -9,18 +9,27 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeGuard
 
 from balance_kernel.calendar import HOUR_S, Calendar
 
 COLDEST, HOTTEST = -70_000, 60_000
 """What lies outside is no temperature (§5.1): 85 °C is a thermometer that was just switched on."""
+EARLIEST_YEAR = 1990
+_AHEAD = timedelta(days=1)
+WEATHER_DAYS = f"a day from {EARLIEST_YEAR} to one day after it is told"
+"""Of which weather may be told, in words (§5.1)."""
 
 
 def is_temperature(value: int | None) -> TypeGuard[int]:
     """Whether that is a temperature of the air (§5.1)."""
     return value is not None and COLDEST <= value <= HOTTEST
+
+
+def is_weather_day(day_start: datetime, reported_at: datetime, calendar: Calendar) -> bool:
+    """Whether weather may be told then of the metering day that starts at ``day_start`` (§5.1)."""
+    return calendar.date_of(day_start).year >= EARLIEST_YEAR and day_start <= reported_at + _AHEAD
 
 
 def source_key(object_path: Sequence[str], kind: str, name: str) -> bytes:

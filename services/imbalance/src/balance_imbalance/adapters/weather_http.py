@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -17,6 +18,7 @@ from balance_imbalance.adapters.weather_service import FAHRENHEIT, KELVIN, Place
 
 ATTEMPTS = 3
 _MOST_BYTES = 16 * 1024 * 1024
+_PIECE_BYTES = 65_536
 _MOST_REDIRECTS = 3
 _SECONDS_BELOW = 10**11
 """A number above is of milliseconds."""
@@ -76,34 +78,44 @@ class WeatherClient:
             raise WeatherServiceError(
                 f"{self._service.host}: {error}; it is asked again the next time"
             ) from None
-        except (ValueError, RecursionError) as error:
+        except (ValueError, ArithmeticError, RecursionError) as error:
             raise WeatherServiceError(
-                f"{self._service.host}: expected an answer of JSON, found none: {error}"
+                f"{self._service.host}: expected an answer of JSON with numbers of a sensible size, found "
+                f"none: {type(error).__name__}: {_cut(str(error))}"
             ) from None
         raise AssertionError("stamina neither returned nor raised")
 
     def _get(self, url: str) -> bytes:
         headers = {"Accept": "application/json", **self._service.headers_of()}
+        deadline = time.monotonic() + self._service.timeout_s
         try:
             answer = self._http.request("GET", url, headers=headers, preload_content=False)
             with answer:
                 if answer.status == 429 or answer.status >= 500:
                     raise _AwayError(f"it answered {answer.status}")
                 if answer.status != 200:
-                    said = _shown(answer.read(500)).replace(self._service.token or "\0", "…")
+                    said = _shown(answer.read1(500)).replace(self._service.token or "\0", "…")
                     raise WeatherServiceError(
                         f"{self._service.host}: expected an answer of 200, found {answer.status}: look at "
                         f"url, headers and token of its description. It said: {said}"
                     )
-                body = answer.read(_MOST_BYTES + 1, decode_content=True)
+                return self._body(answer, deadline)
         except urllib3.exceptions.HTTPError as error:
             # Its text holds the address, and what may be secret in it.
             raise _AwayError(f"no answer: {type(getattr(error, 'reason', None) or error).__name__}") from None
-        if len(body) > _MOST_BYTES:
-            raise WeatherServiceError(
-                f"{self._service.host}: expected an answer of up to {_MOST_BYTES} bytes, found more"
-            )
-        return body
+
+    def _body(self, answer: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+        """All of it. The client's own time-out begins anew with every byte that comes."""
+        body = bytearray()
+        while piece := answer.read1(_PIECE_BYTES, decode_content=True):
+            body += piece
+            if len(body) > _MOST_BYTES:
+                raise WeatherServiceError(
+                    f"{self._service.host}: expected an answer of up to {_MOST_BYTES} bytes, found more"
+                )
+            if time.monotonic() > deadline:
+                raise _AwayError(f"no whole answer within {self._service.timeout_s} s")
+        return bytes(body)
 
     def _read(self, answer: Any) -> Sequence[tuple[int, int]]:
         service = self._service
@@ -118,7 +130,7 @@ class WeatherClient:
                     f"found {len(values)} and {len(times)}"
                 )
             told = list(zip(times, values, strict=True))
-        found = ((self._seconds(time), self._temperature(value)) for time, value in told)
+        found = ((self._seconds(at), self._temperature(value)) for at, value in told)
         return [(seconds, value) for seconds, value in found if value is not None]
 
     def _list(self, answer: Any, path: str) -> Sequence[Any]:
@@ -143,18 +155,18 @@ class WeatherClient:
                 )
         return found
 
-    def _seconds(self, time: Any) -> int:
+    def _seconds(self, told: Any) -> int:
         seconds = -1
-        if isinstance(time, str):
+        if isinstance(told, str):
             with suppress(ValueError, OverflowError):
-                instant = datetime.fromisoformat(time)
+                instant = datetime.fromisoformat(told)
                 seconds = int((instant if instant.tzinfo else instant.replace(tzinfo=self._zone)).timestamp())
-        elif isinstance(time, (int, Decimal)) and not isinstance(time, bool):
-            seconds = int(time if time < _SECONDS_BELOW else time / 1000)
+        elif isinstance(told, (int, Decimal)) and not isinstance(told, bool) and 0 <= told < 1000 * _LATEST_S:
+            seconds = int(told if told < _SECONDS_BELOW else told / 1000)
         if not 0 <= seconds < _LATEST_S:
             raise WeatherServiceError(
                 f"{self._service.host}: expected times such as 2026-01-31T05:00 or seconds since 1970 in "
-                f"{self._service.time}, found {_shown(time)}"
+                f"{self._service.time}, found {_shown(told)}"
             )
         return seconds
 
@@ -176,4 +188,8 @@ class WeatherClient:
 
 def _shown(value: Any) -> str:
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else repr(value)
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"

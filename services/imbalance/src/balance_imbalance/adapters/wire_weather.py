@@ -8,7 +8,7 @@ from typing import Any
 
 from balance_chassis.errors import BadRecord
 from balance_kernel.calendar import HOUR_S, Calendar
-from balance_kernel.weather import is_temperature
+from balance_kernel.weather import WEATHER_DAYS, is_temperature, is_weather_day
 
 from balance_imbalance.domain.weather import WeatherDay, WeatherKind
 from balance_imbalance.domain.weather_reports import WeatherReport
@@ -51,6 +51,10 @@ def from_wire_weather_day(value: Mapping[str, Any], calendar: Calendar) -> Weath
             f"{calendar.day_start_hour}:00{f' ({hours} hours)' if hours else ''}, found {found}; "
             "whoever reports must have the calendar of the installation"
         )
+    start, reported = (datetime.fromtimestamp(s, UTC) for s in (day_start, value["reported_at"] // 1000))
+    if not is_weather_day(start, reported, calendar):
+        found = f"{calendar.date_of(start)} told {calendar.date_of(reported)}"
+        raise BadRecord(f"{where}: expected {WEATHER_DAYS}, found {found}")
     known = tuple(value if is_temperature(value) else None for value in values)
     day = WeatherDay(path, kind, name, day_start, known)
     return WeatherReport(day, value["version"], value["reported_at"] // 1000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -38,10 +39,16 @@ class Observing(Protocol):
 
 
 def reports_of(
-    name: str, place: Place, observations: Sequence[tuple[int, int]], now: datetime, calendar: Calendar
+    name: str,
+    place: Place,
+    observations: Sequence[tuple[int, int]],
+    start: datetime,
+    now: datetime,
+    calendar: Calendar,
 ) -> Sequence[WeatherReport]:
-    """The weather days of what a service told of a place. Hours that have not ended by ``now`` say nothing:
-    they are forecasts. The version is ``now`` in milliseconds.
+    """The weather days of what a service told of a place, from the day that starts at ``start``: of those
+    before it told a part at most. Hours that have not ended by ``now`` say nothing: they are forecasts. The
+    version is ``now`` in milliseconds.
     """
     ended = int(now.timestamp()) // HOUR_S * HOUR_S
     told = hourly_means((each for each in observations if each[0] < ended), calendar)
@@ -52,12 +59,16 @@ def reports_of(
             int(now.timestamp()),
         )
         for day, values in sorted(told.items())
+        if day >= start
     ]
 
 
 class WeatherPoller:
     """Asks for each place in turn, sends the days that differ from what it sent before, waits, and begins
     again. A place that cannot be had is said in the log and asked for in the next round.
+
+    A weather day replaces the one before it, so none may know less: an hour that was sent stays known, and
+    a day within which the answer begins is sent only by who has asked since before that day.
     """
 
     def __init__(
@@ -89,6 +100,7 @@ class WeatherPoller:
     async def run(self, stop: asyncio.Event) -> None:
         """Ask and send until ``stop``."""
         self._thread = OneThread(self.name)
+        self._asks_since = int(self._now().timestamp())
         try:
             await unless_stopped(self._patiently(self._producer.start, stop), stop)
             self.progress.ready = True
@@ -113,12 +125,27 @@ class WeatherPoller:
             self._asked(False)
             _log.warning("no weather of %s: %s", where, error)
             return
-        reports = reports_of(self._service.name, place, observed, now, self._calendar)
+        reports = reports_of(self._service.name, place, observed, start, now, self._calendar)
         told = any(value is not None for report in reports for value in report.day.values)
         self._asked(told)
         if not told:
             _log.warning("%s tells no temperature of %s since %s", self._service.host, where, start)
-        await self._patiently(partial(self._send, reports), stop)
+        whole = [self._with_sent(report) for report in reports if self._is_whole(report, observed)]
+        if len(whole) < len(reports):
+            _log.info("%s tells a part of a day of %s, which is left out", self._service.host, where)
+        await self._patiently(partial(self._send, whole), stop)
+
+    def _is_whole(self, report: WeatherReport, observed: Sequence[tuple[int, int]]) -> bool:
+        """Whether nobody can have told more of that day before this process."""
+        day_start, first = report.day.day_start, min(at for at, _ in observed)
+        return first < day_start + HOUR_S or self._asks_since <= day_start or _key(report) in self._sent
+
+    def _with_sent(self, report: WeatherReport) -> WeatherReport:
+        sent = self._sent.get(_key(report))
+        if sent is None:
+            return report
+        known = [old if new is None else new for new, old in zip(report.day.values, sent, strict=True)]
+        return replace(report, day=replace(report.day, values=tuple(known)))
 
     async def _send(self, reports: Sequence[WeatherReport]) -> None:
         changed = [each for each in reports if self._sent.get(_key(each)) != each.day.values]
