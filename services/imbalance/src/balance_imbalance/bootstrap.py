@@ -82,7 +82,7 @@ class Assembly:
         return [self._readings(catalogue.READINGS_BACKLOG, kafka.READINGS_BACKLOG_GROUP, BACKLOG)]
 
     def worker(self) -> Sequence[Runnable]:
-        """Computes, publishes, and keeps the register; one process an installation."""
+        """Computes, publishes, and keeps the register. One process is enough, another does no harm."""
         settings, metrics = self._settings, self._process.metrics
         now = None if settings.installation.clock == "packets" else lambda: datetime.now(UTC)
         store = PostgresGroupDayStore(self._pool, self._calendar, settings.rules, now)
@@ -135,6 +135,11 @@ class Assembly:
             )
         ]
 
+    @property
+    def _recompute_from(self) -> datetime | None:
+        day = self._settings.recompute_from
+        return self._calendar.start_of(day) if day else None
+
     def _renderer(self) -> TopicRenderer:
         return TopicRenderer(
             {
@@ -152,6 +157,7 @@ class Assembly:
             self._calendar,
             rules.grace_s,
             self._metrics.inadequacy_computed,
+            self._recompute_from,
         )
 
     def _readings(self, topic: str, group: str, lane: int) -> Sink[ReadingDays]:
@@ -231,6 +237,7 @@ class Assembly:
                 fills,
                 _FORECASTS_A_TRANSACTION,
                 self._metrics.forecast,
+                self._recompute_from,
             )
             for kind, fills in ((FORECAST, True), (GROUP_FORECAST, False))
         )

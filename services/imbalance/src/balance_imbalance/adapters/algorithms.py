@@ -27,8 +27,8 @@ def be_newest(conn: Connection[Any], results: str, version: int) -> None:
     newest = row[0] if row else version
     if newest > version:
         raise Fatal(
-            f"results of {results}: expected the newest algorithm, version {newest}, found version {version} in "
-            "this worker, which would forget changes. Start the worker of the newer release; to go back for "
-            "good, restore the database as it was before it",
+            f"results of {results}: expected version {newest} of the algorithm, the newest that was at work, "
+            f"found version {version} in this worker, which would forget changes. Start the worker of the "
+            "newer release; to go back for good, restore the database as it was before it",
             EXIT_SETTINGS,
         )

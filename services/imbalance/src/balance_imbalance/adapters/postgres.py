@@ -18,6 +18,7 @@ from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
+from balance_imbalance.adapters.algorithms import be_newest
 from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_group_day
 from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_nightly import mark_late_group_days
@@ -43,6 +44,8 @@ from balance_imbalance.ports import Due, Result, Spans
 
 _GROUPS_LOOKED_AT = 400
 _KEYS_AN_OUTBOX_ROW = 200
+_RESULTS = "group_day"
+"""Their name among the algorithms."""
 
 
 class PostgresGroupDayStore:
@@ -87,6 +90,7 @@ class PostgresGroupDayStore:
                     break
                 taken = self._markers.take(conn, group, limit_days - len(due))
                 due.extend(Due(group, day_start, lane) for day_start, lane in taken)
+            be_newest(conn, _RESULTS, ALGORITHM_VERSION)
             self._partitions.ensure(each.day_start for each in due)
             first_days = {each.group: held[each.group] for each in due}
             yield PostgresGroupDayWork(conn, self._calendar, self._rules, first_days), due
@@ -145,12 +149,8 @@ class PostgresGroupDayStore:
             "since": since,
         }
         with self._pool.connection() as conn:
-            rows = conn.execute(statement("group_days_of_other_settings"), sought).fetchall()
-            self._markers.add(conn, rows, RECOMPUTATION)
-            if rows:
-                # What is due live must at once be found among them by its index.
-                conn.execute(statement("count_markers"))
-        return len(rows)
+            be_newest(conn, _RESULTS, ALGORITHM_VERSION)
+            return self._markers.recompute(conn, statement("group_days_of_other_settings"), sought)
 
     def _existing(
         self, conn: Connection[Any], froms: Mapping[int, datetime | None]
@@ -251,8 +251,10 @@ class PostgresGroupDayWork:
             copy_binary(cur, "incoming_group_days", COLUMNS, TYPES, rows)
         changed = self._conn.execute(statement("upsert_group_days")).fetchall()
         self._conn.execute(statement("stamp_group_days"))
-        mark_late_group_days(self._conn, self._calendar, OF_GROUP_DAYS, changed)
         lanes = {(result.due.group, result.due.day_start): result.due.lane for result in results}
+        for lane, urgent in ((BACKLOG, True), (RECOMPUTATION, False)):
+            those = [key for key in changed if (lanes[key] < RECOMPUTATION) is urgent]
+            mark_late_group_days(self._conn, self._calendar, OF_GROUP_DAYS, those, lane)
         self._publish([(lanes[key], key) for key in changed])
         return len(changed)
 

@@ -163,7 +163,7 @@ def mark_late_readings(
     conn: Connection[Any], calendar: Calendar, kinds: Sequence[Kind], days: Sequence[datetime]
 ) -> None:
     """Mark what depends on the rows of `changed_reading_days`, which are of these ``days``."""
-    _mark_late(conn, calendar, kinds, "late_reading_days", days, {})
+    _mark_late(conn, calendar, kinds, "late_reading_days", days, {}, BACKLOG)
 
 
 def mark_late_group_days(
@@ -171,10 +171,13 @@ def mark_late_group_days(
     calendar: Calendar,
     kinds: Sequence[Kind],
     changed: Sequence[tuple[int, datetime]],
+    lane: int,
 ) -> None:
     """Mark what depends on the changed (group, day)s."""
-    columns = {"groups": [group for group, _ in changed], "group_days": [day for _, day in changed]}
-    _mark_late(conn, calendar, kinds, "late_group_days", sorted({day for _, day in changed}), columns)
+    if changed:
+        columns = {"groups": [group for group, _ in changed], "group_days": [day for _, day in changed]}
+        days = sorted({day for _, day in changed})
+        _mark_late(conn, calendar, kinds, "late_group_days", days, columns, lane)
 
 
 def _mark_late(
@@ -184,11 +187,10 @@ def _mark_late(
     query: str,
     days: Sequence[datetime],
     columns: Mapping[str, Any],
+    lane: int,
 ) -> None:
     for kind, done_to in hold_done_to(conn, kinds):
         late = [day for day in days if day <= done_to]
         if late:
             touched = touched_columns(kind, calendar, late, done_to)
-            Markers(SCHEMA, kind.markers).add_selected(
-                conn, statement(query), {**columns, **touched}, BACKLOG
-            )
+            Markers(SCHEMA, kind.markers).add_selected(conn, statement(query), {**columns, **touched}, lane)

@@ -226,6 +226,8 @@ class Forecasts:
     fills: bool
     limit: int
     computed: Callable[[int, int], None]
+    recompute_from: datetime | None = None
+    """First day that other settings or a newer algorithm recompute; None for all."""
     _settings_seen: bool = False
 
     def step(self) -> int:
@@ -233,7 +235,7 @@ class Forecasts:
         much.
         """
         if not self._settings_seen:
-            self.store.mark_other_settings()
+            self.store.mark_other_settings(self.recompute_from)
             self._settings_seen = True
         done = self.store.follow_register()
         clock = self.clock()

@@ -331,8 +331,6 @@ SELECT balance_group, day_start FROM imbalance.group_days
 WHERE algorithm_version <= %(algorithm_version)s
     AND (algorithm_version, settings_hash) <> (%(algorithm_version)s, %(settings_hash)s)
     AND day_start >= coalesce(%(since)s::timestamptz, '-infinity')
-EXCEPT
-SELECT subject_id, day_start FROM imbalance.markers WHERE lane = 2
 
 -- name: groups_to_be_told_again
 -- Migration 0006 sets the version to -1, below any that is told.
@@ -344,9 +342,6 @@ UPDATE imbalance.rules_in_force
 SET unreliable_share_ppm = %(unreliable_share_ppm)s, heating_base = %(heating_base)s, least_homes = %(least_homes)s
 WHERE (unreliable_share_ppm, heating_base, least_homes)
     IS DISTINCT FROM (%(unreliable_share_ppm)s, %(heating_base)s, %(least_homes)s)
-
--- name: count_markers
-ANALYZE imbalance.markers
 
 -- name: groups_to_fill
 SELECT balance_group, first_day, filled_from, filled_to FROM imbalance.groups
