@@ -7,10 +7,12 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import faust
 import pytest
+from balance_chassis import agents
 from balance_chassis.agents import Agent
 from balance_chassis.errors import Fatal
 from balance_chassis.faust_app import new_app, refuse_unsafe
@@ -256,7 +258,7 @@ def test_sigterm_stops_a_process_in_order_with_an_agent_beside_others(trial: Any
     assert asyncio.run(trial.lag()) == 0
 
 
-def test_of_repeated_keys_in_a_batch_the_last_alone_is_handled(trial: Any) -> None:
+def test_values_of_a_key_are_handled_together_and_keys_in_turn(trial: Any) -> None:
     batches: list[list[int]] = []
 
     def handle(numbers: Sequence[int]) -> None:
@@ -265,13 +267,15 @@ def test_of_repeated_keys_in_a_batch_the_last_alone_is_handled(trial: Any) -> No
 
     async def main() -> None:
         await trial.send([*range(100), *range(100)], spread=1)
-        async with trial.running(trial.agent(handle, key=lambda number: number % 10, max_wait_s=1.0)):
+        async with trial.running(
+            trial.agent(handle, key=lambda number: number % 10, at_once=1, max_wait_s=1.0)
+        ):
             await trial.until_committed()
 
     asyncio.run(main())
-    assert sum(map(len, batches)) < 100
-    assert all(len({number % 10 for number in batch}) == len(batch) for batch in batches)
-    assert set(batches[-1]) <= set(range(90, 100))
+    assert all(len({number % 10 for number in batch}) == 1 for batch in batches)
+    assert len(batches) < 50
+    assert trial.stored() == dict.fromkeys(range(100), 2)
 
 
 def test_records_without_key_or_value_and_with_headers_come_as_they_are(trial: Any) -> None:
@@ -327,6 +331,59 @@ def test_after_a_reset_of_its_connection_the_agent_still_learns_of_the_cluster(t
 
     asyncio.run(main())
     assert trial.stored() == {1: 1, 2: 1}
+
+
+def test_an_application_that_never_ends_does_not_keep_its_agent(
+    trial: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is left of it dies with the process (test_chassis_lifecycle)."""
+    monkeypatch.setattr(agents, "_GRACE_S", 0.2)
+    monkeypatch.setattr(agents, "_GIVING_UP_S", 0.2)
+
+    async def main() -> None:
+        stop, release = asyncio.Event(), asyncio.Event()
+
+        async def never() -> None:
+            while not release.is_set():
+                with suppress(asyncio.CancelledError):
+                    await release.wait()
+
+        agent = trial.agent()
+        task = asyncio.create_task(agent.run(stop))
+        await trial.until(lambda: agent.progress.ready)
+        app: Any = agent._consumer.app
+        end, app.stop = app.stop, never
+        stop.set()
+        await asyncio.wait_for(task, 20)
+        release.set()
+        await end()
+
+    asyncio.run(main())
+
+
+def test_a_long_batch_shows_that_it_goes_on_and_is_committed_at_its_end(trial: Any) -> None:
+    """Seen by the watchdog after each part; no offset moves before the last."""
+    seen: list[tuple[int, int]] = []
+    lags: list[int] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        await trial.send(range(30), spread=1)
+
+        def handle(numbers: Sequence[int]) -> None:
+            seen.append((len(numbers), agent.progress.done))
+            lags.append(asyncio.run_coroutine_threadsafe(trial.lag(), loop).result())
+            trial.store(numbers)
+
+        agent = trial.agent(handle, at_once=10, max_wait_s=3.0)
+        async with trial.running(agent):
+            await trial.until_committed()
+        assert agent.progress.done == 30
+
+    asyncio.run(main())
+    assert [done for _, done in seen] == sorted({done for _, done in seen})
+    assert (max(count for count, _ in seen), set(lags)) == (10, {30})
+    assert trial.stored() == dict.fromkeys(range(30), 1)
 
 
 def test_uvloop_is_refused(trial: Any) -> None:

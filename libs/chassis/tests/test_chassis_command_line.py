@@ -31,8 +31,9 @@ def test_a_role_is_run_on_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         return 70
 
     monkeypatch.setattr(command_line, "run_process", ended)
+    monkeypatch.setattr(command_line, "end_within", lambda _, code: ran.append(code))
     assert run(monkeypatch, "run", "--role", "worker") == 70
-    assert ran == [("ingest", "worker", (SETTINGS, "worker"), SETTINGS.installation)]
+    assert ran == [("ingest", "worker", (SETTINGS, "worker"), SETTINGS.installation), 70]
 
 
 def test_an_unknown_role_is_refused_with_those_there_are(

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -72,6 +74,23 @@ def test_an_error_of_one_stops_the_others_and_gives_the_exit_code(
 
     assert run_process("trial", "live", build, settings) == code
     assert told == ["publisher"]
+
+
+@pytest.mark.parametrize("left", ["task", "thread"])
+@pytest.mark.parametrize(("how", "code"), [("stop", 0), ("fail", 75)])
+def test_what_never_ends_does_not_keep_a_process_from_ending(
+    settings: Settings, left: str, how: str, code: int
+) -> None:
+    """`asyncio.run` waits for a task that swallows its cancellation, Python for a thread, both for ever."""
+    environment = {
+        "BALANCE_KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
+        "BALANCE_REGISTRY_URL": "http://127.0.0.1",
+        "BALANCE_POSTGRES_DSN": "host=127.0.0.1",
+    }
+    program = [sys.executable, str(HERE / "stubborn_process.py"), left, how]
+    ended = subprocess.run(program, env={**os.environ, **environment}, timeout=30, capture_output=True)
+    assert ended.returncode == code
+    assert b"did not end within 0.5 s, and is ended" in ended.stdout
 
 
 def test_wrong_settings_are_said_in_words(

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from balance_chassis.errors import Fatal
+from balance_chassis.kafka import ORIGIN_TOPIC_HEADER, make_producer, topic_name
 from balance_schemas import catalogue
 
 pytestmark = pytest.mark.stack
@@ -36,6 +37,23 @@ def test_bad_records_become_dead_letters_with_original_bytes(either: Any) -> Non
     assert headers["balance_dlq_reason"] == b"expected digits, found b'garbage'"
     assert headers["balance_dlq_topic"].decode().endswith(catalogue.PACKETS)
     assert (headers["balance_dlq_partition"], headers["balance_dlq_offset"]) == (b"1", b"0")
+
+
+def test_a_header_that_is_no_text_ends_nobody(either: Any) -> None:
+    async def main() -> None:
+        producer = make_producer(either.kafka)
+        await producer.start()
+        topic = topic_name(either.kafka, catalogue.PACKETS)
+        for number, header in enumerate((b"\xff", None, b"")):
+            await producer.send_and_wait(
+                topic, str(number).encode(), b"k", headers=[(ORIGIN_TOPIC_HEADER, header)]
+            )
+        await producer.stop()
+        async with either.running(either.consumer()):
+            await either.until_committed()
+
+    asyncio.run(main())
+    assert either.stored() == dict.fromkeys(range(3), 1)
 
 
 def test_a_large_record_is_a_dead_letter_of_its_own(either: Any) -> None:

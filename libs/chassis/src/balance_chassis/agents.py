@@ -17,7 +17,7 @@ from balance_schemas import catalogue
 
 from balance_chassis.errors import Fatal
 from balance_chassis.faust_app import consumer_of, new_app
-from balance_chassis.kafka import ORIGIN_TOPIC_HEADER, Record, make_producer, stop_client, topic_name
+from balance_chassis.kafka import Record, make_producer, origin_of, stop_client, topic_name
 from balance_chassis.lifecycle import refuse_uvloop
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.patience import Progress, Stopped, patiently, unless_stopped
@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 class Agent(Generic[T]):
     """Reads topics as one consumer group; `decode` and `handle` run in one thread, batch after batch.
 
-    `handle(values)` stores what comes of them in ONE transaction and must bear being given the same again;
-    offsets are committed after it returned. Of values with equal `key` in a batch it is given the last
-    alone. What becomes of its errors is said at `Settler`; too many end the process with nothing
+    `handle(values)` stores what comes of them in ONE transaction and must bear being given the same again.
+    With `at_once` it is called several times a batch, each time with the values of so many keys, for where a
+    `key` is much work. Offsets are committed after all of the batch is stored. What becomes of errors is said at `Settler`; too many end the process with nothing
     acknowledged. A batch is what came within `max_wait_s`, at most `max_records`.
     """
 
@@ -52,6 +52,7 @@ class Agent(Generic[T]):
         handle: Callable[[Sequence[T]], None],
         metrics: ChassisMetrics,
         key: Callable[[T], Hashable] | None = None,
+        at_once: int | None = None,
         max_records: int = 500,
         max_wait_s: float = 0.25,
         version: str = "unknown",
@@ -74,6 +75,7 @@ class Agent(Generic[T]):
             handle=handle,
             metrics=metrics,
             key=key,
+            at_once=at_once,
             version=version,
         )
 
@@ -104,9 +106,10 @@ class Agent(Generic[T]):
         try:
             async for events in stream.take_events(self._max_records, within=self._max_wait_s):
                 messages: Sequence[Any] = [event.message for event in events]
+                done = self.progress.done
                 await self._settler.settle(await self._thread(partial(self._items, messages)))
                 self._consumer.settled(messages)
-                self.progress.done += len(messages)
+                self.progress.done = done + len(messages)
         except asyncio.CancelledError:
             if not self._ending:
                 self._tell(Fatal(f"{self.name}: Faust cancelled it, which nothing here asked for"))
@@ -150,7 +153,11 @@ class Agent(Generic[T]):
             await asyncio.wait(signs, timeout=_GRACE_S, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
             self._consumer.give_up()
-            await asyncio.wait([ending], timeout=_GIVING_UP_S)
+        await self._given_up(ending)
+
+    async def _given_up(self, ending: asyncio.Task[Any]) -> None:
+        """Wait for what ends the application, but not for ever: what is left then dies with the process."""
+        await asyncio.wait([ending], timeout=_GIVING_UP_S)
         if not ending.done():
             ending.cancel()
             await asyncio.wait([ending], timeout=_GIVING_UP_S)
@@ -179,7 +186,7 @@ class Agent(Generic[T]):
             refuse_uvloop(self._consumer.thread_loop)
         except BaseException:
             self._consumer.give_up()
-            await app.stop()
+            await self._given_up(asyncio.create_task(app.stop()))
             self._consumer.close_thread_loop()
             raise
         return app
@@ -197,9 +204,8 @@ def _how(ended: asyncio.Task[Any]) -> str:
 def _record_of(message: Any, topic_prefix: str) -> Record:
     """A record from Faust's message; a replayed dead letter gets the topic it came from first."""
     headers = tuple((key, value) for key, value in message.headers or ())
-    origin = next((value.decode() for key, value in headers if key == ORIGIN_TOPIC_HEADER), message.topic)
     return Record(
-        topic=origin.removeprefix(topic_prefix),
+        topic=origin_of(headers, message.topic).removeprefix(topic_prefix),
         partition=message.partition,
         offset=message.offset,
         key=message.key,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
-from balance_chassis.lifecycle import EXIT_SETTINGS, Build, run_process
+from balance_chassis.lifecycle import EXIT_SETTINGS, LEFT_OVER_S, Build, end_within, run_process
 from balance_chassis.settings import Settings, SettingsError
 
 
@@ -45,7 +45,9 @@ def main(
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
     if arguments.command == "run":
-        return run_process(service, arguments.role, build(settings, arguments.role), settings.installation)
+        code = run_process(service, arguments.role, build(settings, arguments.role), settings.installation)
+        end_within(LEFT_OVER_S, code)  # a thread that is not done would be waited for
+        return code
     for name in migrate(settings) if arguments.command == "migrate" else ():
         print(f"applied {name}")
     return 0

@@ -36,7 +36,11 @@ def about(headers: Sequence[tuple[str, bytes]]) -> Mapping[str, str]:
     """What the headers of a dead letter say: topic, partition, offset, timestamp_ms, group, kind, reason,
     service, version, at_ms; and truncated_from_bytes if the broker did not take it whole.
     """
-    return {key.removeprefix(PREFIX): value.decode() for key, value in headers if key.startswith(PREFIX)}
+    return {
+        key.removeprefix(PREFIX): (value or b"").decode(errors="replace")
+        for key, value in headers
+        if key.startswith(PREFIX)
+    }
 
 
 class DeadLetters:

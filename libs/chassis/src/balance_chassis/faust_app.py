@@ -31,12 +31,14 @@ _CLIENT_PATIENCE_S = 4.0
 _THREAD_PATIENCE_S = 6.0
 _REQUEST_TIMEOUT_S = 40.0
 _FETCH_BYTES = 2 * 1024 * 1024
+_DAY_S = 86_400
+"""Faust fetches nothing while what it has waits for the agent; whether that goes on, our watchdog sees."""
 
 SETTINGS: dict[str, Any] = {
     "broker_max_poll_records": 2000,
     "stream_buffer_maxsize": 8192,
     "broker_commit_interval": 1,
-    "broker_max_poll_interval": 300,
+    "broker_max_poll_interval": _DAY_S,
     "stream_wait_empty": True,
     "producer_acks": -1,
     "producer_linger": 0.02,

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import ssl
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +42,8 @@ class Record:
 def record_of(message: ConsumerRecord, topic_prefix: str) -> Record:
     """A record from aiokafka's; a replayed dead letter gets the topic it came from first."""
     headers = tuple(message.headers)
-    origin = next((value.decode() for key, value in headers if key == ORIGIN_TOPIC_HEADER), message.topic)
     return Record(
-        topic=origin.removeprefix(topic_prefix),
+        topic=origin_of(headers, message.topic).removeprefix(topic_prefix),
         partition=message.partition,
         offset=message.offset,
         key=message.key,
@@ -50,6 +51,17 @@ def record_of(message: ConsumerRecord, topic_prefix: str) -> Record:
         headers=headers,
         timestamp_ms=message.timestamp,
     )
+
+
+def origin_of(headers: Iterable[tuple[str, bytes | None]], topic: str) -> str:
+    """Topic, with prefix, that a record counts as of: the one it came from first, if it is a dead letter that
+    was replayed. A header that names none, for it is null or no UTF-8, says nothing.
+    """
+    for key, value in headers:
+        if key == ORIGIN_TOPIC_HEADER:
+            with suppress(UnicodeDecodeError):
+                return (value or b"").decode() or topic
+    return topic
 
 
 def topic_name(settings: KafkaSettings, topic: str) -> str:

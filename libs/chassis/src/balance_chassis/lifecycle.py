@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,6 +24,8 @@ from balance_chassis.watchdog import Watchdog
 
 EXIT_SETTINGS = 78
 """EX_CONFIG: the environment is wrong; starting again does not help."""
+LEFT_OVER_S = 20.0
+"""How long a process that is ending bears what does not: a thread, a task that swallows its cancellation."""
 _OBJECTS_BEFORE_CYCLES = 50_000
 _log = logging.getLogger(__name__)
 
@@ -46,6 +50,8 @@ class Process:
     settings: Settings
     metrics: ChassisMetrics
     closing: ExitStack = field(default_factory=ExitStack)
+    timers: list[threading.Timer] = field(default_factory=list)
+    """What ends the process if its own end does not come."""
 
 
 Build = Callable[[Process], Sequence[Runnable]]
@@ -68,13 +74,39 @@ def run_process(service: str, role: str, build: Build, settings: Settings | None
     _look_rarely_for_cycles()
     try:
         asyncio.run(_live(process, build))
-    except Fatal as error:
-        _log.critical("%s", error)
-        return error.exit_code
-    except Exception:
-        _log.critical("ended by an error that nothing here bears", exc_info=True)
-        return EXIT_BUG
+    except Exception as error:
+        if isinstance(error, Fatal):
+            _log.critical("%s", error)
+        else:
+            _log.critical("ended by an error that nothing here bears", exc_info=True)
+        return _code_of(error)
+    finally:
+        for timer in process.timers:
+            timer.cancel()
     return 0
+
+
+def end_within(seconds: float, code: int) -> threading.Timer:
+    """End this process with that code, whatever hinders it, unless it ended or the timer was cancelled.
+
+    `asyncio.run` waits for every task that is left over, and Python for every thread, for ever.
+    """
+
+    def end() -> None:
+        left = ", ".join(thread.name for thread in threading.enumerate() if not thread.daemon)
+        _log.critical("did not end within %g s, and is ended: exit %d; threads: %s", seconds, code, left)
+        os._exit(code)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _code_of(error: BaseException | None) -> int:
+    if error is None:
+        return 0
+    return error.exit_code if isinstance(error, Fatal) else EXIT_BUG
 
 
 def _look_rarely_for_cycles() -> None:
@@ -108,7 +140,14 @@ async def _live(process: Process, build: Build) -> None:
         watchdog.start()
         closing.callback(watchdog.stop)
         _log.info("started", extra={"version": process.version, "runnables": [r.name for r in runnables]})
-        await _run_all(runnables, ending)
+        error: BaseException | None = None
+        try:
+            await _run_all(runnables, ending)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            process.timers.append(end_within(LEFT_OVER_S, _code_of(error)))
         _log.info("stopped")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Generic, TypeVar
 
 from aiokafka import AIOKafkaProducer
@@ -34,9 +35,10 @@ class Item(Generic[T]):
 class Settler(Generic[T]):
     """Decodes records and has batches of them handled, each of which ends handled or as a dead letter.
 
-    A transient error of `handle` is waited out in place; after any other the records are handled one by
-    one, and one that fails alone is dead-lettered; too many of these are Fatal, before any is sent. Of
-    values with equal `key` (None: none are) a batch is handled with the last alone.
+    Values of one `key` (None: each has its own) are handled together, those of at most `at_once` keys (None:
+    all of a batch) in a call of `handle`. A transient error of it is waited out in place; after any other it
+    is called key by key, and the records of one that fails alone are dead-lettered. Too many such keys are
+    Fatal, before any letter is sent: what many records tell of is one failure.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Settler(Generic[T]):
         metrics: ChassisMetrics,
         weight: Callable[[T], int] = lambda _: 1,
         key: Callable[[T], Hashable] | None = None,
+        at_once: int | None = None,
         version: str = "unknown",
     ) -> None:
         self._progress = progress
@@ -60,6 +63,7 @@ class Settler(Generic[T]):
         self._metrics = metrics
         self._weight = weight
         self._key = key
+        self._at_once = at_once
         self._version = version
         self._limit = FailureLimit()
 
@@ -96,11 +100,19 @@ class Settler(Generic[T]):
         weight = sum(item.weight for item in batch)
         with self._metrics.sink_batch_seconds.labels(self._group).time():
             letters = [item.letter for item in batch if item.letter]
-            good = [item for item in batch if not item.letter]
-            if good:
-                letters += await self._handle_or_isolate(good)
+            failures = sum(letter.kind == BUG for letter in letters)
+            alike = self._alike([item for item in batch if not item.letter])
+            at_once = self._at_once or len(alike) or 1
+            for first in range(0, len(alike), at_once):
+                failed = await self._handle_or_isolate(alike[first : first + at_once])
+                failures += _bugs(failed)
+                letters += chain.from_iterable(failed)
+                if failures > self._limit.most:
+                    break
+                if self._at_once:  # a long batch, of which the watchdog is to see that it goes on
+                    self._progress.done += 1
             # Counted before any is sent: when it is too many, it is us, and the whole batch comes again.
-            self._limit.admit(sum(letter.kind == BUG for letter in letters))
+            self._limit.admit(failures)
             if letters:
                 await self.patiently(lambda: self._letters.send(letters))
         self._metrics.sink_records.labels(self._group).inc(len(batch))
@@ -110,34 +122,48 @@ class Settler(Generic[T]):
         """Result of an attempt, transient errors waited out. Raises Stopped when it is to end meanwhile."""
         return await patiently(attempt, progress=self._progress, stop=self._stop, metrics=self._metrics)
 
-    async def _handle_or_isolate(self, items: Sequence[Item[T]]) -> list[DeadLetter]:
+    def _alike(self, items: Sequence[Item[T]]) -> Sequence[list[Item[T]]]:
+        """Items by the key of their values, in the order in which keys come first."""
+        if not self._key:
+            return [[item] for item in items]
+        alike: dict[Hashable, list[Item[T]]] = {}
+        for item in items:
+            alike.setdefault(self._key(_value(item)), []).append(item)
+        return list(alike.values())
+
+    async def _handle_or_isolate(self, alike: Sequence[list[Item[T]]]) -> list[list[DeadLetter]]:
+        """Letters of each key that fails alone."""
         try:
-            await self._handled(items)
+            await self._handled(alike)
         except (Fatal, Stopped):
             raise
-        except Exception:
+        except Exception as error:
+            if len(alike) == 1:
+                return [self._letters_of(alike[0], error)]
             _log.exception(
-                "%s: a batch of %d failed and is tried record by record", self._progress.name, len(items)
+                "%s: a batch of %d failed and is tried key by key", self._progress.name, len(alike)
             )
         else:
             return []
-        letters: list[DeadLetter] = []
-        for item in items:
+        letters: list[list[DeadLetter]] = []
+        for items in alike:
             try:
-                await self._handled([item])
+                await self._handled([items])
             except (Fatal, Stopped):
                 raise
             except Exception as error:
-                letters.append(self._letter(item.record, error))
-                if len(letters) > self._limit.most:
+                letters.append(self._letters_of(items, error))
+                if _bugs(letters) > self._limit.most:
                     break
         return letters
 
-    async def _handled(self, items: Sequence[Item[T]]) -> None:
-        values: list[T] = [item.value for item in items]  # type: ignore[misc] # good items have a value
-        if self._key:
-            values = list({self._key(value): value for value in values}.values())
+    async def _handled(self, alike: Sequence[list[Item[T]]]) -> None:
+        values = [_value(item) for items in alike for item in items]
         await self.patiently(lambda: self._thread(lambda: self._handle(values)))
+
+    def _letters_of(self, items: Sequence[Item[T]], error: Exception) -> list[DeadLetter]:
+        first = self._letter(items[0].record, error)
+        return [first, *(DeadLetter(item.record, first.kind, first.reason) for item in items[1:])]
 
     def _letter(self, record: Record, error: Exception) -> DeadLetter:
         if isinstance(error, BadRecord):
@@ -145,3 +171,13 @@ class Settler(Generic[T]):
         _log.error("%s: an unforeseen error", self._progress.name, exc_info=error)
         self._metrics.errors.labels(self._progress.name).inc()
         return DeadLetter(record, BUG, f"unforeseen {type(error).__name__}: {error}")
+
+
+def _bugs(letters: Sequence[Sequence[DeadLetter]]) -> int:
+    """How many keys failed by errors that nobody foresaw."""
+    return sum(found[0].kind == BUG for found in letters)
+
+
+def _value(item: Item[T]) -> T:
+    """Of an item that is good: it has one."""
+    return item.value  # type: ignore[return-value]
