@@ -26,7 +26,9 @@ class ImbalanceSettings:
     group_days_a_transaction: int
     """How many group-days the worker computes and writes at once."""
     recompute_from: date | None
-    """First metering day that other settings or a newer algorithm recompute; None for all."""
+    """First metering day that other settings or a newer algorithm recompute; None for all. It is to stay
+    set: a worker that starts without it recomputes what is older too.
+    """
     onset: OnsetRules
     inadequacy: InadequacyRules
     weather: WeatherService | None
