@@ -8,6 +8,7 @@ import pytest
 from balance_chassis.lanes import BACKLOG, LIVE, RECOMPUTATION
 from balance_chassis.markers import Markers
 from balance_chassis.migrations import migrate
+from balance_chassis.postgres import connection_string
 from balance_chassis.testing import Installation
 from balance_kernel.calendar import Calendar
 
@@ -151,6 +152,22 @@ def test_a_recomputation_is_marked_once_however_often_it_begins(reader: psycopg.
     assert MARKERS.recompute(reader, query, {"day": DAY}) == 0
     counted = "SELECT lane, count(*) FROM trial.markers GROUP BY lane ORDER BY lane"
     assert reader.execute(counted).fetchall() == [(BACKLOG, 1), (RECOMPUTATION, 3)]
+
+
+def test_many_markers_are_taken_by_a_plan_of_their_own(dsn: str) -> None:
+    with psycopg.connect(connection_string(dsn, "trial")) as conn:
+        conn.execute("TRUNCATE trial.markers")
+        conn.commit()
+        conn.autocommit = True
+        conn.execute("VACUUM ANALYZE trial.markers")
+        conn.autocommit = False
+        for _ in range(20):  # psycopg and the server both keep what is executed often
+            assert MARKERS.take_many(conn, 30_000, quiet_s=0) == []
+            conn.commit()
+        MARKERS.add(conn, [(subject, DAY) for subject in range(30_000)], BACKLOG)
+        conn.commit()
+        conn.execute("SET statement_timeout = '10s'")  # the plan for an empty table takes minutes
+        assert len(MARKERS.take_many(conn, 30_000, quiet_s=0)) == 30_000
 
 
 def test_who_holds_all_markers_keeps_others_from_taking_many(
