@@ -28,6 +28,7 @@ from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, Postgres
 from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
+from balance_imbalance.adapters.postgres_waiting import read_waiting
 from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeatherMarks, PostgresWeatherStore
 from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.adapters.publishing_by_topic import TopicRenderer
@@ -49,7 +50,7 @@ from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 
 SERVICE = "imbalance"
 _FORECASTS_A_TRANSACTION = 4000
-_LEAST_CONNECTIONS = 10
+_LEAST_CONNECTIONS = 11
 """What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
@@ -110,9 +111,16 @@ class Assembly:
             Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=5.0, share=0.3),
             Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
             Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, share=0.3),
+            Worker("waiting", self._look, metrics=metrics, idle_s=30.0),
             self._assets(),
             self._weather(),
         ]
+
+    def _look(self) -> int:
+        """Show what waits; nothing of it is done here."""
+        waiting = read_waiting(self._pool)
+        self._metrics.waiting(waiting.markers, waiting.done_to)
+        return 0
 
     def agents(self) -> Sequence[Runnable]:
         """Onset and hourly alarm; what they find goes out by the worker's publisher."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 
 class ImbalanceMetrics:
-    """Counters of what was told, computed and changed."""
+    """Counters of what was told, computed and changed, and gauges of what waits."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.reading_days_changed = Counter(
@@ -66,6 +68,34 @@ class ImbalanceMetrics:
             "Hourly alarms that changed or were withdrawn, and were named to the publisher",
             registry=registry,
         )
+        self.markers_waiting = Gauge(
+            "balance_imbalance_markers_waiting",
+            "Markers of results to compute, by kind and lane; 100,000 stands for more",
+            ["kind", "lane"],
+            registry=registry,
+        )
+        self.markers_oldest = Gauge(
+            "balance_imbalance_markers_oldest_seconds",
+            "How long the oldest of these waits; 0 without any",
+            ["kind", "lane"],
+            registry=registry,
+        )
+        self.nightly_done_to = Gauge(
+            "balance_imbalance_nightly_done_to_timestamp_seconds",
+            "Start of the last metering day that fell due, by kind of nightly results",
+            ["kind"],
+            registry=registry,
+        )
+
+    def waiting(
+        self, markers: Mapping[tuple[str, str], tuple[int, float]], done_to: Mapping[str, float]
+    ) -> None:
+        """Show what waits: (kind, lane) to number and age in seconds, kind to the last day that fell due."""
+        for labels, (number, age_s) in markers.items():
+            self.markers_waiting.labels(*labels).set(number)
+            self.markers_oldest.labels(*labels).set(age_s)
+        for kind, day in done_to.items():
+            self.nightly_done_to.labels(kind).set(day)
 
     def watched(self, onsets: int, alarms: int) -> None:
         """Count one transaction on onsets and hourly alarms."""

@@ -30,6 +30,8 @@ SIZES = {
 _NAIVE_READINGS = {"small": 300, "medium": 5_000, "large": 20_000}
 _COPIES = {"small": 1, "medium": 10, "large": 40}
 """Groups of the 25 real homes, each with silences of its own."""
+LEAST_HELD, MOST_HELD = 93, 97
+"""Percent of the days with a silent home whose truth an interval of 95 % is to hold."""
 _FLEET_DAYS = {"small": 1, "medium": 3, "large": 3}
 
 
@@ -52,6 +54,11 @@ def main() -> None:
         measured = _measure(made, size, chosen.size)
         report = _flat(measured, held, chosen.size, size) | machine.described(made.dsn)
     proof.write(chosen, report, imbalance_words.page(report))
+    if chosen.size == "large" and not LEAST_HELD <= report["interval_coverage_percent"] <= MOST_HELD:
+        raise SystemExit(
+            f"expected intervals of 95 % to hold {LEAST_HELD} to {MOST_HELD} % of the days, "
+            f"found {report['interval_coverage_percent']} %"
+        )
 
 
 def _measure(made: Installation, size: Size, name: str) -> Measured:
