@@ -128,7 +128,9 @@ class PostgresNightly:
         pairs = pairs_touched(self._kind, self._calendar, self._stored, first_to)
         some, until = _some({touched for _, touched in pairs if touched > marked_to}, first_to)
         wanted = frozenset(some)
-        return first, _columns([pair for pair in pairs if pair[1] in wanted]), until
+        columns = _columns([pair for pair in pairs if pair[1] in wanted])
+        # Of the partitions only those of these days are read.
+        return first, {**columns, "first": min(columns["days"], default=None), "last": until}, until
 
 
 def _some(days: Iterable[datetime], last: datetime) -> tuple[Sequence[datetime], datetime]:

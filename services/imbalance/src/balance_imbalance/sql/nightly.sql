@@ -50,11 +50,13 @@ JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start
 SELECT r.usage_point, d.touched
 FROM imbalance.reading_days r
 JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+WHERE r.day_start >= %(first)s AND r.day_start <= %(last)s
 
 -- name: first_group_days
 SELECT g.balance_group, d.touched
 FROM imbalance.group_days g
 JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+WHERE g.day_start >= %(first)s AND g.day_start <= %(last)s
 
 -- name: late_group_days
 SELECT c.balance_group, d.touched
