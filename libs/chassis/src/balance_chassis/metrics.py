@@ -29,8 +29,15 @@ class ChassisMetrics:
         self.published = self._counter(
             "published_records_total", "Records acknowledged by the broker", "topic"
         )
+        self.unpublished = self._counter(
+            "unpublished_records_total", "Records given up because they are too large for their topic", "topic"
+        )
         self.worker_steps = self._counter("worker_steps_total", "Pieces of work done", "worker")
         self.worker_step_seconds = self._histogram("worker_step_seconds", "Time a step took", "worker")
+        self.set_aside = self._counter(
+            "set_aside_total", "Marked days set aside because they failed alone", "markers"
+        )
+        self.days_aside = self._gauge("set_aside_days", "Marked days that are set aside now", "markers")
         self.errors = self._counter(
             "unforeseen_errors_total", "Errors that are neither data nor dependency", "runnable"
         )
