@@ -190,6 +190,13 @@ def trial(new_installation: NewInstallation) -> Iterator[Trial]:
         yield made
 
 
+@pytest.fixture
+def small_records(new_installation: NewInstallation) -> Iterator[Trial]:
+    """A fresh installation with a topic of records of 1 MiB at most, `catalogue.FINDINGS`."""
+    with new_trial(new_installation(topics=(catalogue.FINDINGS,))) as made:
+        yield made
+
+
 @pytest.fixture(params=["sink", "agent"])
 def either(request: pytest.FixtureRequest, trial: Trial) -> Trial:
     """A trial of a sink, and the same of an agent: what neither may lose."""

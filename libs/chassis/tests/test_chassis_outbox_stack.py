@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -129,6 +130,36 @@ def test_an_error_of_the_rendering_forgets_nothing_and_ends_loudly_if_it_lasts(
     with pytest.raises(Fatal, match="at most 20"):
         asyncio.run(main())
     assert left(outboxed) == 1
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["by the catalogue", "by the broker"])
+def test_a_record_too_large_is_given_up_and_all_others_are_sent(
+    small_records: Any, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    topic = catalogue.FINDINGS
+    huge = os.urandom(catalogue.load().topics[topic].max_message_bytes)
+    if not known:
+        monkeypatch.setattr(Publisher, "_fits", lambda *_: True)
+
+    def rendered(_: object, rows: Sequence[OutboxRow]) -> Sequence[Outgoing]:
+        values = {1: b"1", 2: huge, 3: b"3", 4: b"4"}
+        return [Outgoing(topic, b"k", values[key]) for row in rows for key in row.keys]
+
+    trial = small_records
+    migrate(trial.installation.dsn, "trial", None, Calendar())
+
+    async def main() -> list[bytes]:
+        async with trial.running(publisher(trial, rendered)):
+            for keys in ([1, 2, 3], [4]):
+                with psycopg.connect(trial.installation.dsn) as conn:
+                    OUTBOX.add(conn, topic, keys)
+                await trial.until(lambda: left(trial) == 0)
+        return [record.value for record in await trial.read(topic)]
+
+    assert asyncio.run(main()) == [b"1", b"3", b"4"]
+    assert trial.metrics.unpublished.labels(topic)._value.get() == 1
+    assert trial.metrics.published.labels(topic)._value.get() == 3
+    assert trial.metrics.errors.labels("publisher trial")._value.get() == 0
 
 
 def test_live_rows_are_claimed_before_backlog_and_by_one_at_a_time(outboxed: Any) -> None:

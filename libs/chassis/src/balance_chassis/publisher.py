@@ -9,11 +9,13 @@ from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
+from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_chassis.errors import FailureLimit, Fatal
-from balance_chassis.kafka import stop_client, topic_name
+from balance_chassis.kafka import make_producer, stop_client, topic_name
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.outbox import Outbox, OutboxRow
 from balance_chassis.patience import Progress, Stopped, patiently, pause, unless_stopped
@@ -22,6 +24,8 @@ from balance_chassis.threads import OneThread
 
 _AFTER_ERROR_S = 1.0
 _GRACE_S = 10.0
+_ENVELOPE_BYTES = 512
+"""What the wire adds to a record, and more."""
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +50,10 @@ class Publisher:
     A pass claims rows, renders them, sends all, awaits every acknowledgement, deletes the rows and commits.
     Killed in between, it sends again: the same versions, or later ones. The producer is not started yet,
     and is stopped here.
+
+    A record that its topic does not take for its size is given up: it is named in an error and counted, and
+    its outbox row is forgotten with the others. The row it was made of stands in the database, and is sent
+    when it changes to something smaller; to try it again unchanged would stop all others.
     """
 
     def __init__(
@@ -129,19 +137,67 @@ class Publisher:
         return rows, self._render(self._connection, rows) if rows else []
 
     async def _send(self, outgoing: Sequence[Outgoing]) -> None:
-        acknowledged = [
-            await self._producer.send(
-                topic_name(self._kafka, record.topic),
-                value=record.value,
-                key=record.key,
-                partition=record.partition,
-                headers=list(record.headers),
-            )
-            for record in outgoing
-        ]
-        await asyncio.gather(*acknowledged)
-        for record in outgoing:
-            self._metrics.published.labels(record.topic).inc()
+        fitting = [record for record in outgoing if self._fits(record)]
+        under_way = [await self._sent(record) for record in fitting]
+        outcomes = await asyncio.gather(*under_way, return_exceptions=True)
+        failed = {index: each for index, each in enumerate(outcomes) if isinstance(each, BaseException)}
+        if any(isinstance(error, MessageSizeTooLargeError) for error in failed.values()):
+            await self._send_one_by_one([fitting[index] for index in failed])
+        elif failed:
+            raise next(iter(failed.values()))
+        for index, record in enumerate(fitting):
+            if index not in failed:
+                self._metrics.published.labels(record.topic).inc()
+
+    async def _sent(self, record: Outgoing) -> asyncio.Future[Any]:
+        return await self._producer.send(
+            topic_name(self._kafka, record.topic),
+            value=record.value,
+            key=record.key,
+            partition=record.partition,
+            headers=list(record.headers),
+        )
+
+    async def _send_one_by_one(self, records: Sequence[Outgoing]) -> None:
+        """Send again what was refused with a record too large, itself among them."""
+        await self._renew_producer()
+        for record in records:
+            try:
+                await (await self._sent(record))
+            except MessageSizeTooLargeError:
+                self._give_up(record, "the broker")
+                await self._renew_producer()
+            else:
+                self._metrics.published.labels(record.topic).inc()
+
+    async def _renew_producer(self) -> None:
+        """After a refusal an idempotent producer's numbers have a gap, which the broker accepts no more."""
+        producer = make_producer(self._kafka)
+        try:
+            await producer.start()
+        except BaseException:
+            await stop_client(producer)
+            raise
+        self._producer, old = producer, self._producer
+        await stop_client(old)
+
+    def _fits(self, record: Outgoing) -> bool:
+        topic = catalogue.load().topics.get(record.topic)
+        size = sum(len(part) for part in (record.key, record.value) if part is not None)
+        size += _ENVELOPE_BYTES + sum(len(name) + len(value) for name, value in record.headers)
+        if topic is None or size <= topic.max_message_bytes:
+            return True
+        self._give_up(record, f"the catalogue ({topic.max_message_bytes} bytes)")
+        return False
+
+    def _give_up(self, record: Outgoing, by: str) -> None:
+        self._metrics.unpublished.labels(record.topic).inc()
+        _log.error(
+            "%s: a record of %s with the key %r and %d bytes is larger than %s allows, and is not published: "
+            "read its row in the database",
+            *(self.name, record.topic, record.key, len(record.value or b""), by),
+            extra={"topic": record.topic},
+        )
 
     async def _patiently(self, attempt: Callable[[], Any], stop: asyncio.Event) -> Any:
         return await patiently(attempt, progress=self.progress, stop=stop, metrics=self._metrics)
