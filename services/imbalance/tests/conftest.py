@@ -170,7 +170,8 @@ class House:
             conn.execute(
                 "TRUNCATE imbalance.reading_days, imbalance.group_days, imbalance.memberships, "
                 "imbalance.meters, imbalance.groups, imbalance.usage_points, imbalance.markers, "
-                "imbalance.outbox, imbalance.modules, imbalance.concentrators, "
+                "imbalance.markers_set_aside, imbalance.inadequacy_days, imbalance.inadequacy_homes, "
+                "imbalance.inadequacy_markers, imbalance.outbox, imbalance.modules, imbalance.concentrators, "
                 "imbalance.forecast_markers, imbalance.group_forecast_markers, "
                 "imbalance.onset_days, imbalance.group_onsets, imbalance.group_hour_alarms "
                 "RESTART IDENTITY CASCADE"

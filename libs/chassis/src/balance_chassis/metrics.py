@@ -30,7 +30,7 @@ class ChassisMetrics:
             "published_records_total", "Records acknowledged by the broker", "topic"
         )
         self.unpublished = self._counter(
-            "unpublished_records_total", "Records given up because they are too large for their topic", "topic"
+            "unpublished_records_total", "Records given up as too large for their topic", "topic"
         )
         self.worker_steps = self._counter("worker_steps_total", "Pieces of work done", "worker")
         self.worker_step_seconds = self._histogram("worker_step_seconds", "Time a step took", "worker")

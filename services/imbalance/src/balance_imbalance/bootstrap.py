@@ -15,6 +15,7 @@ from balance_chassis.lifecycle import EXIT_SETTINGS, Process, Runnable
 from balance_chassis.migrations import migrate as migrate_schema
 from balance_chassis.postgres import make_pool
 from balance_chassis.publisher import Publisher
+from balance_chassis.setting_aside import Returning
 from balance_chassis.sink import Sink
 from balance_chassis.worker import Worker
 from balance_schemas import catalogue
@@ -22,7 +23,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_imbalance import handlers
-from balance_imbalance.adapters.postgres import PostgresGroupDayStore
+from balance_imbalance.adapters.postgres import GROUP_DAY_MARKERS, PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_forecasts import MarkForecastsOfWeather, PostgresForecasts
 from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, PostgresInadequacy
 from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
@@ -40,7 +41,7 @@ from balance_imbalance.adapters.weather_http import WeatherClient
 from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.computing.inadequacy import Inadequacy
 from balance_imbalance.computing.onsets import Watching
-from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
+from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST, INADEQUACY
 from balance_imbalance.domain.messages import Asset, ChangedGroupDay, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 from balance_imbalance.entrypoints import kafka
@@ -50,7 +51,7 @@ from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 
 SERVICE = "imbalance"
 _FORECASTS_A_TRANSACTION = 4000
-_LEAST_CONNECTIONS = 11
+_LEAST_CONNECTIONS = 12
 """What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
@@ -86,7 +87,8 @@ class Assembly:
         """Computes, publishes, and keeps the register. One process is enough, another does no harm."""
         settings, metrics = self._settings, self._process.metrics
         now = None if settings.installation.clock == "packets" else lambda: datetime.now(UTC)
-        store = PostgresGroupDayStore(self._pool, self._calendar, settings.rules, now)
+        aside = metrics.set_aside.labels(GROUP_DAY_MARKERS).inc
+        store = PostgresGroupDayStore(self._pool, self._calendar, settings.rules, now, aside)
         computing = handlers.Computing(
             store,
             settings.rules,
@@ -112,6 +114,7 @@ class Assembly:
             Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
             Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, share=0.3),
             Worker("waiting", self._look, metrics=metrics, idle_s=30.0),
+            Worker("set-aside", self._returning().step, metrics=metrics, idle_s=10.0),
             self._assets(),
             self._weather(),
         ]
@@ -143,6 +146,11 @@ class Assembly:
             )
         ]
 
+    def _returning(self) -> Returning:
+        tables = (GROUP_DAY_MARKERS, *(kind.markers for kind in (FORECAST, GROUP_FORECAST, INADEQUACY)))
+        days = self._process.metrics.days_aside
+        return Returning(self._pool, SCHEMA, tables, lambda table, count: days.labels(table).set(count))
+
     @property
     def _recompute_from(self) -> datetime | None:
         day = self._settings.recompute_from
@@ -160,7 +168,12 @@ class Assembly:
     def _inadequacy(self, store: PostgresGroupDayStore) -> Inadequacy:
         rules = self._settings.rules
         return Inadequacy(
-            PostgresInadequacy(self._pool, self._calendar, self._settings.inadequacy),
+            PostgresInadequacy(
+                self._pool,
+                self._calendar,
+                self._settings.inadequacy,
+                self._process.metrics.set_aside.labels(INADEQUACY.markers).inc,
+            ),
             store.clock,
             self._calendar,
             rules.grace_s,
@@ -238,7 +251,13 @@ class Assembly:
     def _forecasting(self, clock: Callable[[], datetime | None]) -> Callable[[], int]:
         points, groups = (
             Forecasts(
-                PostgresForecasts(self._pool, self._calendar, self._settings.rules, kind),
+                PostgresForecasts(
+                    self._pool,
+                    self._calendar,
+                    self._settings.rules,
+                    kind,
+                    self._process.metrics.set_aside.labels(kind.markers).inc,
+                ),
                 clock,
                 self._calendar,
                 self._settings.rules,

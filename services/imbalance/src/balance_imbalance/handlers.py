@@ -18,6 +18,7 @@ from balance_imbalance.domain.messages import Asset, ReadingDays, newest_assets,
 from balance_imbalance.domain.rules import Rules
 from balance_imbalance.domain.weather_reports import WeatherReport, newest_reports
 from balance_imbalance.ports import (
+    Due,
     GroupDayStore,
     ReadingDayStore,
     Register,
@@ -74,8 +75,12 @@ class Computing:
                 return 0
             # The clock is read after the markers: one set by a later clock must not meet an earlier one here.
             last = _last_ended(self.store, self.rules, self.calendar)
-            results = Computation(work, self.rules, self.calendar, last).results(due)
-            self.computed(len(due), work.write(results))
+
+            def compute(some: Sequence[Due]) -> None:
+                results = Computation(work, self.rules, self.calendar, last).results(some)
+                self.computed(len(some), work.write(results))
+
+            work.bear(due, compute)
         return len(due)
 
 

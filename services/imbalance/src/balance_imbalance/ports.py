@@ -6,7 +6,7 @@ they are; the chassis knows which of them pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,6 +91,10 @@ Spans = Mapping[int, tuple[datetime, datetime]]
 
 class GroupDayWork(Protocol):
     """One transaction of the worker. It holds its groups: no reading of theirs is being stored meanwhile."""
+
+    def bear(self, due: Sequence[Due], do: Callable[[Sequence[Due]], None]) -> None:
+        """Do what is due; if that fails, by halves. What fails alone is set aside, to be due again later."""
+        ...
 
     def histories(self) -> Mapping[int, GroupHistory]:
         """Memberships, meters, resource and problems of each group held."""
@@ -207,6 +211,9 @@ class ForecastWork(Protocol):
     """One transaction of the worker on forecasts of usage points, or of groups. Spans of days include both
     ends.
     """
+
+    bear: Callable[[Callable[[Sequence[tuple[int, datetime]]], None]], None]
+    """Does what is due; if that fails, by halves. What fails alone is set aside, to be due again later."""
 
     def subjects(self, numbers: Sequence[int]) -> Sequence[Subject]:
         """Those of them that the register describes and that can have forecasts."""

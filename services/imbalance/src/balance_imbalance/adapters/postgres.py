@@ -13,6 +13,7 @@ from balance_chassis.lanes import BACKLOG, RECOMPUTATION
 from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
+from balance_chassis.setting_aside import SettingAside
 from balance_kernel.calendar import Calendar
 from balance_schemas import catalogue
 from psycopg import Connection
@@ -44,6 +45,7 @@ from balance_imbalance.ports import Due, Result, Spans
 
 _GROUPS_LOOKED_AT = 400
 _KEYS_AN_OUTBOX_ROW = 200
+GROUP_DAY_MARKERS = "markers"
 _RESULTS = "group_day"
 """Their name among the algorithms."""
 
@@ -59,12 +61,20 @@ class PostgresGroupDayStore:
         calendar: Calendar,
         rules: Rules,
         now: Callable[[], datetime] | None,
+        set_aside: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._rules = rules
         self._now = now
         self._markers = Markers(SCHEMA)
+        self._aside = SettingAside[Due](
+            SCHEMA,
+            GROUP_DAY_MARKERS,
+            lambda due: (due.group, due.day_start, due.lane),
+            statement("name_of_group"),
+            set_aside,
+        )
         self._partitions = Partitions(pool, f"{SCHEMA}.group_days")
 
     def clock(self) -> datetime | None:
@@ -93,7 +103,8 @@ class PostgresGroupDayStore:
             be_newest(conn, _RESULTS, ALGORITHM_VERSION)
             self._partitions.ensure(each.day_start for each in due)
             first_days = {each.group: held[each.group] for each in due}
-            yield PostgresGroupDayWork(conn, self._calendar, self._rules, first_days), due
+            yield PostgresGroupDayWork(conn, self._calendar, self._rules, first_days, self._aside), due
+        self._aside.verify()
 
     def fill(self, last: datetime, limit_groups: int) -> int:
         """See the port."""
@@ -171,13 +182,19 @@ class PostgresGroupDayWork:
         calendar: Calendar,
         rules: Rules,
         first_days: Mapping[int, datetime | None],
+        aside: SettingAside[Due],
     ) -> None:
         self._conn = conn
+        self._aside = aside
         self._calendar = calendar
         self._rules = rules
         self._first_days = first_days
         self._markers = Markers(SCHEMA)
         self._outbox = Outbox(SCHEMA)
+
+    def bear(self, due: Sequence[Due], do: Callable[[Sequence[Due]], None]) -> None:
+        """See the port."""
+        self._aside.bear(self._conn, due, do, self._hold_only)
 
     def histories(self) -> Mapping[int, GroupHistory]:
         """See the port."""
@@ -269,6 +286,12 @@ class PostgresGroupDayWork:
         }
         with self._conn.cursor(binary=True) as cur:
             return cur.execute(statement(name), columns).fetchall()
+
+    def _hold_only(self, due: Sequence[Due]) -> None:
+        """Know the groups of these alone, as what was done before left them."""
+        groups = sorted({each.group for each in due})
+        rows = self._conn.execute(statement("first_days_of_groups"), {"groups": groups})
+        self._first_days = dict(rows.fetchall())
 
     def _publish(self, changed: Sequence[tuple[int, tuple[int, datetime]]]) -> None:
         """Live before backlog; some keys a row, so that a pass of the publisher is neither tiny nor huge."""

@@ -7,9 +7,10 @@ its versions rose. Whoever computes while it changes computes again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ from balance_imbalance.adapters.forecast_rows import (
     USAGE_POINT,
     to_row_forecast,
 )
-from balance_imbalance.adapters.postgres_nightly import PostgresNightly, hold_done_to
+from balance_imbalance.adapters.postgres_nightly import Due, PostgresNightly, hold_done_to
 from balance_imbalance.adapters.postgres_weather import read_weather
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.domain.assembly import CompleteDays
@@ -57,14 +58,19 @@ class PostgresForecasts:
     """Implements `ports.ForecastStore` for one kind."""
 
     def __init__(
-        self, pool: ConnectionPool[Connection[Any]], calendar: Calendar, rules: Rules, kind: Kind
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        calendar: Calendar,
+        rules: Rules,
+        kind: Kind,
+        set_aside: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._rules = rules
         self._kind = kind
         self._settings_hash = rules.hash_of(_SETTINGS[kind.name])
-        self._nightly = PostgresNightly(pool, calendar, kind)
+        self._nightly = PostgresNightly(pool, calendar, kind, set_aside)
         self._markers = Markers(SCHEMA, kind.markers)
         self._register_state: str | None = None
 
@@ -80,7 +86,8 @@ class PostgresForecasts:
         with self._nightly.work(limit, quiet_s) as (conn, due, lane):
             be_newest(conn, self._kind.name, ALGORITHM_VERSION)
             make = _GroupWork if self._kind.source is Source.GROUP_DAYS else _PointWork
-            yield make(conn, self._rules, self._settings_hash, lane), due
+            bear = partial(self._nightly.bear, conn, due, lane)
+            yield make(conn, self._rules, self._settings_hash, lane, bear), due
 
     def follow_register(self) -> int:
         """See the port."""
@@ -152,7 +159,15 @@ class _Work:
 
     kind: int
 
-    def __init__(self, conn: Connection[Any], rules: Rules, settings_hash: str, lane: int) -> None:
+    def __init__(
+        self,
+        conn: Connection[Any],
+        rules: Rules,
+        settings_hash: str,
+        lane: int,
+        bear: Callable[[Callable[[Sequence[Due]], None]], None],
+    ) -> None:
+        self.bear = bear
         self._conn = conn
         self._rules = rules
         self._settings_hash = settings_hash

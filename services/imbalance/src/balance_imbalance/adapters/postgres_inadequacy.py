@@ -8,7 +8,7 @@ yet would come to nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -24,7 +24,7 @@ from psycopg_pool import ConnectionPool
 from balance_imbalance.adapters.algorithms import be_newest
 from balance_imbalance.adapters.inadequacy_rows import COLUMNS, TYPES, HomesOfDay, rows_of_day
 from balance_imbalance.adapters.partitions import Partitions
-from balance_imbalance.adapters.postgres_nightly import PostgresNightly, hold_done_to
+from balance_imbalance.adapters.postgres_nightly import Due, PostgresNightly, hold_done_to
 from balance_imbalance.adapters.postgres_weather import read_weather
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.domain.inadequacy import ALGORITHM_VERSION, InadequacyRules, Past, State
@@ -39,12 +39,16 @@ class PostgresInadequacy:
     """Implements `ports.InadequacyStore`."""
 
     def __init__(
-        self, pool: ConnectionPool[Connection[Any]], calendar: Calendar, rules: InadequacyRules
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        calendar: Calendar,
+        rules: InadequacyRules,
+        set_aside: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._rules = rules
-        self._nightly = PostgresNightly(pool, calendar, INADEQUACY)
+        self._nightly = PostgresNightly(pool, calendar, INADEQUACY, set_aside)
         self._markers = Markers(SCHEMA, INADEQUACY.markers)
         self._partitions = Partitions(pool, f"{SCHEMA}.inadequacy_days")
         self._register_state: object = None
@@ -81,15 +85,19 @@ class PostgresInadequacy:
 
     def compute(self, limit: int, quiet_s: float = 5.0) -> tuple[int, int]:
         """See the port."""
+        changed = 0
         with self._nightly.work(limit, quiet_s) as (conn, due, lane):
             be_newest(conn, INADEQUACY.name, ALGORITHM_VERSION)
-            if not due:
-                return 0, 0
-            work = _Work(conn, self._calendar, self._rules, lane)
-            days = work.find(due)
-            self._partitions.ensure(days)
-            # What a day learns from lies further back than a run is long.
-            changed = sum(work.compute(run) for run in _runs(days, self._rules.recent_days))
+
+            def compute(some: Sequence[Due]) -> None:
+                nonlocal changed
+                work = _Work(conn, self._calendar, self._rules, lane)
+                days = work.find(some)
+                self._partitions.ensure(days)
+                # What a day learns from lies further back than a run is long.
+                changed += sum(work.compute(run) for run in _runs(days, self._rules.recent_days))
+
+            self._nightly.bear(conn, due, lane, compute)
         return len(due), changed
 
     def _keep_homes(self, conn: Connection[Any]) -> None:

@@ -9,13 +9,14 @@ fresh costs a look at the row, and waits for no marking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.lanes import BACKLOG
 from balance_chassis.markers import Markers
+from balance_chassis.setting_aside import SettingAside
 from balance_kernel.calendar import Calendar
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -38,11 +39,21 @@ Due = tuple[int, datetime]
 class PostgresNightly:
     """The results of one kind that are due."""
 
-    def __init__(self, pool: ConnectionPool[Connection[Any]], calendar: Calendar, kind: Kind) -> None:
+    def __init__(
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        calendar: Calendar,
+        kind: Kind,
+        set_aside: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._kind = kind
         self._markers = Markers(SCHEMA, kind.markers)
+        name = "name_of_group" if kind.source is Source.GROUP_DAYS else "name_of_usage_point"
+        self._aside = SettingAside[tuple[int, datetime, int]](
+            SCHEMA, kind.markers, lambda key: key, statement(name), set_aside
+        )
         self._marked_to = _NEVER
         self._stored: Sequence[datetime] | None = None
 
@@ -78,6 +89,17 @@ class PostgresNightly:
             # Recomputation is taken by itself.
             lane = min((lane for _, _, lane in taken), default=BACKLOG)
             yield conn, [(subject, day) for subject, day, _ in taken], lane
+        self._aside.verify()
+
+    def bear(
+        self, conn: Connection[Any], due: Sequence[Due], lane: int, do: Callable[[Sequence[Due]], None]
+    ) -> None:
+        """Do what `work` gave, and set aside what fails alone."""
+
+        def without_lanes(some: Sequence[tuple[int, datetime, int]]) -> None:
+            do([(subject, day) for subject, day, _ in some])
+
+        self._aside.bear(conn, [(subject, day, lane) for subject, day in due], without_lanes)
 
     def _advance(self, last: datetime) -> None:
         with self._pool.connection() as conn:

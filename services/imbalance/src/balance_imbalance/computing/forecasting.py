@@ -128,11 +128,12 @@ class _Day:
         totals = np.zeros((len(self.subjects), WINDOW_DAYS))
         whole = np.zeros(totals.shape, np.bool_)
         found = self.given.work.whole_days(list(self._rows), self.days.window[-1], self.as_of)
-        if found:
-            columns = {int(day.timestamp()): age for age, day in enumerate(self.days.window)}
-            rows = np.array([self._rows[number] for number, _, _ in found])
-            ages = np.array([columns[start] for _, start, _ in found])
-            totals[rows, ages] = [total for _, _, total in found]
+        columns = {int(day.timestamp()): age for age, day in enumerate(self.days.window)}
+        # A stored day may begin when none begins any more: zones change their rules.
+        known = [(self._rows[n], columns[at], total) for n, at, total in found if at in columns]
+        if known:
+            rows, ages, sums = map(list, zip(*known, strict=True))
+            totals[rows, ages] = sums
             whole[rows, ages] = True
         return totals, whole
 
@@ -248,6 +249,11 @@ class Forecasts:
         with self.store.work(self.limit, quiet_s) as (work, due):
             if not due:
                 return 0
-            forecasts = Forecasting(work, self.calendar, self.fills, self.rules.lookback_days).forecasts(due)
-            self.computed(len(forecasts), work.write(forecasts))
+            forecasting = Forecasting(work, self.calendar, self.fills, self.rules.lookback_days)
+
+            def compute(some: Sequence[tuple[int, datetime]]) -> None:
+                forecasts = forecasting.forecasts(some)
+                self.computed(len(forecasts), work.write(forecasts))
+
+            work.bear(compute)
         return len(due)
