@@ -79,6 +79,6 @@ def is_valued(reported: Reported) -> bool:
 
 
 def _values(reported: Reported | None, hours: int) -> tuple[Ints, Flags]:
-    if reported is None:
+    if reported is None or len(reported[0]) != hours:
         return np.zeros(hours, np.int64), np.zeros(hours, np.bool_)
     return np.array(reported[0], np.int64), _VALUED[np.array(reported[1])]
