@@ -26,29 +26,15 @@ def test_what_follows_from_the_days_of_a_group(seed: int) -> None:
     wanted = Watch(days)
     found = onset.follow(onset.State(), [], [_of(day) for day in days], OnsetRules())
     assert {
-        one.alarmed: (one.since, one.side.name, one.ended, _near(one.size_per_day), _near(one.size_per_hour))
+        one.alarmed: (one.since, one.side.name, one.ended, one.size_per_day, one.size_per_hour)
         for one in found.onsets.values()
     } == {
-        one.alarmed: (one.since, one.side, one.ended, _Near(one.size_a_day), _Near(one.size_an_hour))
+        one.alarmed: (one.since, one.side, one.ended, one.size_a_day, one.size_an_hour)
         for one in wanted.onsets
     }
     assert {
-        one.start_s: (one.ended_s, len(one.excesses), _near(one.excess_per_hour))
-        for one in found.alarms.values()
-    } == {one.start: (one.ended, len(one.excesses), _Near(one.excess)) for one in wanted.alarms}
-
-
-class _Near(int):
-    """A figure of floating statistics: equal within a base unit and 10⁻⁹ of it."""
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, int) and abs(int(self) - int(other)) <= 1 + abs(int(self)) // 10**9
-
-    __hash__ = int.__hash__
-
-
-def _near(value: int) -> _Near:
-    return _Near(value)
+        one.start_s: (one.ended_s, len(one.excesses), one.excess_per_hour) for one in found.alarms.values()
+    } == {one.start: (one.ended, len(one.excesses), one.excess) for one in wanted.alarms}
 
 
 def _of(day: WatchedDay) -> baseline.WatchedDay:

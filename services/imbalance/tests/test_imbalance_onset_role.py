@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from balance_schemas import catalogue
 pytestmark = pytest.mark.stack
 GROUPS = [f"G{number}" for number in range(12)]
 DAYS = range(12)
+KILLED = str(Path(__file__).with_name("killed_agents.py"))
 RULES = {"BALANCE_IMBALANCE_ONSET_WINDOW_DAYS": "14", "BALANCE_IMBALANCE_ONSET_LEAST_DAYS": "7"}
 
 
@@ -89,9 +91,9 @@ async def lag(installation: Installation) -> int:
 
 
 @contextmanager
-def agents(installation: Installation) -> Iterator[subprocess.Popen[bytes]]:
+def agents(installation: Installation, *program: str) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "balance_imbalance", "run", "--role", "agents"],
+        [sys.executable, *(program or ("-m", "balance_imbalance")), "run", "--role", "agents"],
         env={
             **os.environ,
             **installation.environment(),
@@ -116,16 +118,19 @@ def until(holds: Any, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
-def test_killed_in_the_middle_it_goes_on_and_finds_each_once(house: Any, installation: Installation) -> None:
+def test_killed_between_transaction_and_acknowledgement_it_finds_each_once(
+    house: Any, installation: Installation
+) -> None:
     computed(house)
     outgoing = messages(house, installation)
     assert len(outgoing) == len(GROUPS) * len(DAYS)
     half = len(outgoing) // 2
     asyncio.run(send(installation, outgoing[:half]))
-    with agents(installation) as process:
-        until(lambda: house.rows("SELECT 1 FROM imbalance.onset_days"), process)
-        process.kill()
-        process.wait()
+    with agents(installation, KILLED) as process:
+        assert process.wait(90) == -signal.SIGKILL
+    stored = house.rows("SELECT DISTINCT balance_group FROM imbalance.onset_days")
+    assert len(stored) == 1, "the transaction of one group was committed"
+    assert asyncio.run(lag(installation)) == half, "nothing was acknowledged"
     asyncio.run(send(installation, outgoing[half:]))
     with agents(installation) as process:
         until(lambda: asyncio.run(lag(installation)) == 0, process)
@@ -133,6 +138,7 @@ def test_killed_in_the_middle_it_goes_on_and_finds_each_once(house: Any, install
         assert process.wait(60) == 0
     onsets = house.rows("SELECT * FROM imbalance.v_group_onsets ORDER BY group_id")
     assert [(row["group_id"], row["side"]) for row in onsets] == [(group, "RISE") for group in sorted(GROUPS)]
+    assert {row["version"] for row in onsets} == {1}
     tenth = datetime.fromtimestamp(house.day_start(10), UTC)
     assert {row["alarmed_day"] for row in onsets} == {tenth}
     alarms = house.rows("SELECT * FROM imbalance.v_group_hour_alarms")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from balance_imbalance.adapters.onset_rows import clock_hours, from_row_state, to_row_state
 from balance_imbalance.domain.baseline import WatchedDay, fit, fit_hours
+from balance_imbalance.domain.hour_alarm import Alarm
 from balance_imbalance.domain.onset import Followed, Side, State, follow
 from balance_imbalance.domain.onset_rules import OnsetRules
 from balance_kernel.calendar import Calendar
@@ -123,6 +124,15 @@ def burst(number: int, first: int, last: int, extra: float) -> WatchedDay:
     hours = made.hour_imbalance.copy()
     hours[first : last + 1] += extra
     return replace(made, hour_imbalance=hours)
+
+
+def test_halves_are_rounded_up() -> None:
+    (onset,) = followed(*days(60, lambda n: 5_000 if n >= 50 else 0)).onsets.values()
+    sized = [replace(onset, excesses=(low, low + 1)).size_per_day for low in (2.0, 3.0, -3.0, -4.0)]
+    assert sized == [3, 4, -2, -3]
+    assert replace(onset, excesses=(60.0,)).size_per_hour == 3
+    alarms = [Alarm(0, (low, low + 1), 0).excess_per_hour for low in (2.0, 3.0)]
+    assert alarms == [3, 4]
 
 
 def test_two_hours_above_are_an_alarm_and_one_is_none() -> None:

@@ -38,8 +38,9 @@ class Agent(Generic[T]):
 
     `handle(values)` stores what comes of them in ONE transaction and must bear being given the same again.
     With `at_once` it is called several times a batch, each time with the values of so many keys, for where a
-    `key` is much work. Offsets are committed after all of the batch is stored. What becomes of errors is said at `Settler`; too many end the process with nothing
-    acknowledged. A batch is what came within `max_wait_s`, at most `max_records`.
+    `key` is much work. Offsets are committed after all of the batch is stored. What becomes of errors is said
+    at `Settler`; too many end the process with nothing acknowledged. A batch is what came within
+    `max_wait_s`, at most `max_records`.
     """
 
     def __init__(

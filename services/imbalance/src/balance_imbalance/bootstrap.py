@@ -40,7 +40,7 @@ from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.adapters.weather_http import WeatherClient
 from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.computing.inadequacy import Inadequacy
-from balance_imbalance.computing.onsets import Watching
+from balance_imbalance.computing.onsets import Watching, group_of
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST, INADEQUACY
 from balance_imbalance.domain.messages import Asset, ChangedGroupDay, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
@@ -52,6 +52,8 @@ from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 SERVICE = "imbalance"
 _FORECASTS_A_TRANSACTION = 4000
 _LEAST_CONNECTIONS = 12
+_MESSAGES_AT_ONCE = 50
+"""Of group-days: a group's years take a second or two, and a rebalance waits for the batch in hand."""
 """What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
@@ -141,7 +143,9 @@ class Assembly:
                 decode=decode,
                 handle=watching.handle,
                 metrics=self._process.metrics,
-                key=lambda message: message,
+                key=group_of,
+                at_once=1,
+                max_records=_MESSAGES_AT_ONCE,
                 version=self._process.version,
             )
         ]

@@ -58,6 +58,11 @@ class ImbalanceMetrics:
             "Forecasts whose figures changed and were named to the publisher",
             registry=registry,
         )
+        self.onset_days_followed = Counter(
+            "balance_imbalance_onset_days_followed_total",
+            "Group-days gone over for onsets and hourly alarms",
+            registry=registry,
+        )
         self.onsets_changed = Counter(
             "balance_imbalance_onsets_changed_total",
             "Onsets that changed or were withdrawn, and were named to the publisher",
@@ -97,8 +102,9 @@ class ImbalanceMetrics:
         for kind, day in done_to.items():
             self.nightly_done_to.labels(kind).set(day)
 
-    def watched(self, onsets: int, alarms: int) -> None:
+    def watched(self, days: int, onsets: int, alarms: int) -> None:
         """Count one transaction on onsets and hourly alarms."""
+        self.onset_days_followed.inc(days)
         self.onsets_changed.inc(onsets)
         self.hour_alarms_changed.inc(alarms)
 

@@ -280,11 +280,15 @@ class ForecastStore(Protocol):
 class Followable:
     """The days of a group to go over, what those before mean for them, and those of the window before.
 
-    ``after`` is the last day that is not gone over again, None when all are.
+    ``after`` is the last day that is not gone over again, None when all are. ``first_news`` is the first that
+    changed, since it was gone over last, by more than recomputations; None without any. ``versions`` are
+    those of the group-days, by the number of the day.
     """
 
     group: int
+    first_news: datetime | None
     after: datetime | None
+    versions: Mapping[int, int]
     state: State
     past: Sequence[WatchedDay]
     days: Sequence[WatchedDay]
@@ -293,17 +297,14 @@ class Followable:
 class OnsetWork(Protocol):
     """One transaction on onsets and hourly alarms (§8)."""
 
-    def numbers(self, group_ids: Sequence[str]) -> Mapping[str, int]:
-        """Numbers of those of these groups that are known."""
-        ...
-
-    def since(self, group: int, first: datetime) -> Followable:
-        """Hold the group, and read its group-days from ``first`` on, or from an earlier one if what the days
-        before mean is not remembered up to there. Hold groups in their order.
+    def unfollowed(self, group_id: str, first: datetime) -> Followable | None:
+        """Hold the group, and read its group-days from the first on that is ``first`` or later and stands
+        otherwise than when it was gone over; from an earlier one if what the days before mean is not
+        remembered up to there. None when there is no such day, or no such group.
         """
         ...
 
-    def write(self, followable: Followable, followed: Followed, is_recomputation: bool) -> tuple[int, int]:
+    def write(self, followable: Followable, followed: Followed) -> tuple[int, int]:
         """Remember the states; keep onsets and alarms that changed with a version of one more, withdraw what
         is no longer found, name both to the publisher. Gives how many onsets and alarms these are.
         """

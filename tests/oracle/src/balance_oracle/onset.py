@@ -100,7 +100,7 @@ class Onset:
 
     @property
     def _size(self) -> float:
-        return median(self.excesses) / (1 - self.baseline.b)
+        return median([excess / (1 - self.baseline.b) for excess in self.excesses])
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from balance_kernel.calendar import HOUR_S, Calendar
 
-from balance_imbalance.domain.baseline import Baseline, WatchedDay
+from balance_imbalance.domain.baseline import Baseline, WatchedDay, rounded
 from balance_imbalance.domain.hour_alarm import Alarm, HourState
 from balance_imbalance.domain.onset import Onset, OpenOnset, Regime, Run, Side, State
 from balance_imbalance.domain.rules import PPM, Coverage
@@ -67,7 +67,7 @@ def from_row_state(row: Mapping[str, Any]) -> State:
         Run(**row["fall"]),
         tuple(_open_onset(each) for each in row["open"]),
         HourState(
-            Alarm(alarm["start_s"], tuple(alarm["excesses"]), alarm["ended_s"]) if alarm else None,
+            Alarm(**{**alarm, "excesses": tuple(alarm["excesses"])}) if alarm else None,
             hours["last_s"],
             hours["last_excess"],
         ),
@@ -83,6 +83,7 @@ def _open_onset(row: Mapping[str, Any]) -> OpenOnset:
             Side(onset["side"]),
             Baseline(**onset["baseline"]),
             tuple(onset["excesses"]),
+            onset["last"],
             onset["ended"],
         ),
         row["total"],
@@ -108,10 +109,11 @@ def to_columns_onsets(onsets: Sequence[Onset], calendar: Calendar) -> Mapping[st
         "ended_days": [start(onset.ended) for onset in onsets],
         "sizes_per_day": [_held(onset.size_per_day, _MOST_INT8) for onset in onsets],
         "sizes_per_hour": [_held(onset.size_per_hour, _MOST_INT8) for onset in onsets],
-        "constants": [_held(round(onset.baseline.constant), _MOST_INT8) for onset in onsets],
-        "slopes": [round(onset.baseline.slope * PPM) for onset in onsets],
-        "spreads": [_held(round(onset.baseline.spread * PPM), _MOST_INT4) for onset in onsets],
+        "constants": [_held(rounded(onset.baseline.constant), _MOST_INT8) for onset in onsets],
+        "slopes": [rounded(onset.baseline.slope * PPM) for onset in onsets],
+        "spreads": [_held(rounded(onset.baseline.spread * PPM), _MOST_INT4) for onset in onsets],
         "days": [onset.baseline.days for onset in onsets],
+        "last_days": [start(onset.last) for onset in onsets],
     }
 
 
@@ -122,6 +124,7 @@ def to_columns_alarms(alarms: Sequence[Alarm]) -> Mapping[str, Sequence[Any]]:
         "ends": [None if alarm.ended_s is None else _instant(alarm.ended_s) for alarm in alarms],
         "hours": [len(alarm.excesses) for alarm in alarms],
         "excesses": [_held(alarm.excess_per_hour, _MOST_INT8) for alarm in alarms],
+        "last_hours": [_instant(alarm.last_s) for alarm in alarms],
     }
 
 

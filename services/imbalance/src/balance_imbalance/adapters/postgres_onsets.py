@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -29,8 +29,8 @@ from balance_imbalance.domain.onset_rules import ONSET_VERSION, OnsetRules
 from balance_imbalance.ports import Followable
 
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
-_COLUMNS = ("balance_group", "day_start", "state", "settings_hash")
-_TYPES = ("int4", "timestamptz", "jsonb", "text")
+_COLUMNS = ("balance_group", "day_start", "state", "settings_hash", "version")
+_TYPES = ("int4", "timestamptz", "jsonb", "text", "int8")
 
 
 class PostgresOnsetStore:
@@ -57,38 +57,49 @@ class PostgresOnsetWork:
         self._rules = rules
         self._outbox = Outbox(SCHEMA)
 
-    def numbers(self, group_ids: Sequence[str]) -> dict[str, int]:
+    def unfollowed(self, group_id: str, first: datetime) -> Followable | None:
         """See the port."""
-        return dict(self._conn.execute(statement("groups_by_id"), {"ids": list(group_ids)}).fetchall())
-
-    def since(self, group: int, first: datetime) -> Followable:
-        """See the port."""
+        known = self._conn.execute(statement("group_by_id"), {"group_id": group_id}).fetchone()
+        if known is None:
+            return None
         # A snapshot of its own for each statement: the lock first, then what is to be read.
+        (group,) = known
         self._conn.execute(statement("lock_onsets"), {"group": group})
         key = {"group": group, "first": first, "settings_hash": self._rules.settings_hash}
-        row = self._conn.execute(statement("onset_state_before"), key).fetchone()
+        changed = self._one("first_unfollowed_day", key)
+        if changed is None:
+            return None
+        row = self._conn.execute(statement("onset_state_before"), {**key, "first": changed}).fetchone()
         after, state = (row[0], from_row_state(row[1])) if row else (None, State())
         window = self._calendar.shift(after, -self._rules.window_days) if after else _BEGINNING
         with self._conn.cursor(binary=True) as cur:
             rows = cur.execute(statement("watched_group_days"), {"group": group, "first": window}).fetchall()
-        days = [from_row_watched_day(row, self._calendar) for row in rows]
+        days = [from_row_watched_day(row, self._calendar) for _, *row in rows]
         past = [day for day in days if after and day.start_s <= after.timestamp()]
-        return Followable(group, after, state, past, days[len(past) :])
+        versions = {day.number: row[0] for day, row in zip(days, rows, strict=True)}
+        news = self._one("first_news", {"group": group, "after": after or _BEGINNING})
+        return Followable(group, news, after, versions, state, past, days[len(past) :])
 
-    def write(self, followable: Followable, followed: Followed, is_recomputation: bool) -> tuple[int, int]:
+    def write(self, followable: Followable, followed: Followed) -> tuple[int, int]:
         """See the port."""
         key = {"group": followable.group, "after": followable.after or _BEGINNING}
         self._conn.execute(statement("forget_onset_days"), key)
         stamp = self._rules.settings_hash
         rows = [
-            (followable.group, self._start(day.number), Jsonb(to_row_state(state)), stamp)
+            (
+                followable.group,
+                self._start(day.number),
+                Jsonb(to_row_state(state)),
+                stamp,
+                followable.versions[day.number],
+            )
             for day, state in followed.states
         ]
         with self._conn.cursor() as cur:
             copy_binary(cur, f"{SCHEMA}.onset_days", _COLUMNS, _TYPES, rows)
         result = {
             **key,
-            "is_recomputation": is_recomputation,
+            "first_news": followable.first_news,
             "algorithm_version": ONSET_VERSION,
             "settings_hash": stamp,
         }
@@ -115,6 +126,10 @@ class PostgresOnsetWork:
         found = {**result, "found": list(columns["starts"]), "after_end": end}
         changed += self._conn.execute(statement("withdraw_hour_alarms"), found).fetchall()
         return [at for (at,) in changed]
+
+    def _one(self, query: str, values: dict[str, Any]) -> Any:
+        row = self._conn.execute(statement(query), values).fetchone()
+        return row and row[0]
 
     def _start(self, number: int) -> datetime:
         return self._calendar.start_of(date.fromordinal(number))

@@ -25,7 +25,7 @@ def from_wire_group_day(value: Mapping[str, Any], calendar: Calendar) -> Changed
             f"group-day of {value['group_id']}: expected the start of a metering day of {calendar.zone} "
             f"starting at {calendar.day_start_hour}:00, found {day_start.isoformat()}"
         )
-    return ChangedGroupDay(value["group_id"], day_start, value["is_recomputation"])
+    return ChangedGroupDay(value["group_id"], day_start)
 
 
 def to_wire_onset(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,31 +14,28 @@ from balance_imbalance.ports import OnsetStore
 
 @dataclass(frozen=True)
 class Watching:
-    """Handles changed group-days. ``changed`` is told (onsets, alarms) of each transaction."""
+    """Handles changed group-days. ``changed`` is told (days, onsets, alarms) of each transaction."""
 
     store: OnsetStore
     rules: OnsetRules
-    changed: Callable[[int, int], None]
+    changed: Callable[[int, int, int], None]
 
     def handle(self, messages: Sequence[ChangedGroupDay | str]) -> None:
-        """Go again over each group's days from the first that changed, in one transaction."""
-        groups: dict[str, list[ChangedGroupDay]] = {}
+        """Go again over each group's days from the first that changed, in a transaction of its own."""
+        first: dict[str, datetime] = {}
         for message in messages:
             if isinstance(message, ChangedGroupDay):
-                groups.setdefault(message.group_id, []).append(message)
-        if not groups:
-            return
-        onsets = alarms = 0
-        with self.store.work() as work:
-            numbers = work.numbers(sorted(groups))
-            for group, group_id in sorted((number, group_id) for group_id, number in numbers.items()):
-                days = groups[group_id]
-                found = work.since(group, _first(days))
-                followed = follow(found.state, found.past, found.days, self.rules)
-                written = work.write(found, followed, all(day.is_recomputation for day in days))
-                onsets, alarms = onsets + written[0], alarms + written[1]
-        self.changed(onsets, alarms)
+                day = message.day_start
+                first[message.group_id] = min(day, first.get(message.group_id, day))
+        for group_id in sorted(first):
+            with self.store.work() as work:
+                found = work.unfollowed(group_id, first[group_id])
+                if found is None:
+                    continue  # gone over when an earlier message came
+                onsets, alarms = work.write(found, follow(found.state, found.past, found.days, self.rules))
+            self.changed(len(found.days), onsets, alarms)
 
 
-def _first(days: Sequence[ChangedGroupDay]) -> datetime:
-    return min(day.day_start for day in days)
+def group_of(message: ChangedGroupDay | str) -> str | None:
+    """The group a message is of; None for one that is of no group-day."""
+    return message.group_id if isinstance(message, ChangedGroupDay) else None

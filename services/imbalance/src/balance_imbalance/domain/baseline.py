@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import copysign
+from math import copysign, floor
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,11 @@ class Baseline:
     def excess(self, day: WatchedDay) -> float:
         """By how much D exceeds what the members' use makes expected: supply grows by it as well (§8.5)."""
         return self.residual(day) / (1 - self.slope)
+
+
+def rounded(value: float) -> int:
+    """Half up (§1.3)."""
+    return floor(value + 0.5)
 
 
 def fit(days: list[WatchedDay], rules: OnsetRules) -> Baseline | None:

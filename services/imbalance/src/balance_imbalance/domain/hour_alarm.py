@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 from balance_kernel.calendar import HOUR_S
 
-from balance_imbalance.domain.baseline import HourlyBaseline, WatchedDay
+from balance_imbalance.domain.baseline import HourlyBaseline, WatchedDay, rounded
 from balance_imbalance.domain.onset_rules import OnsetRules
 
 
@@ -20,6 +20,8 @@ class Alarm:
     start_s: int
     excesses: tuple[float, ...]
     """Of its hours above."""
+    last_s: int
+    """Start of the last hour that made it what it is: one above, or the one it ended by."""
     ended_s: int | None = None
 
     @property
@@ -30,7 +32,7 @@ class Alarm:
     @property
     def excess_per_hour(self) -> int:
         """Base units an hour."""
-        return round(median(self.excesses))
+        return rounded(median(self.excesses))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def judge_hours(
 ) -> tuple[HourState, list[Alarm]]:
     """Go over the hours of a day; the state after them, and each alarm touched as it then stands."""
     if usual is None:
-        ended = [replace(state.alarm, ended_s=day.start_s)] if state.alarm else []
+        ended = [replace(state.alarm, ended_s=day.start_s, last_s=day.start_s)] if state.alarm else []
         return HourState(), ended
     clock = day.clock_hours
     excess = day.hour_imbalance - usual.usual[clock]
@@ -71,9 +73,9 @@ def _judged(state: HourState, start_s: int, excess: float | None) -> HourState:
     alarm, before = state.alarm, state.last_excess
     succeeds = state.last_s == start_s - HOUR_S
     if alarm and excess is not None:
-        alarm = replace(alarm, excesses=(*alarm.excesses, excess))
+        alarm = replace(alarm, excesses=(*alarm.excesses, excess), last_s=start_s)
     elif alarm and succeeds and before is None:
-        alarm = replace(alarm, ended_s=start_s - HOUR_S)
+        alarm = replace(alarm, ended_s=start_s - HOUR_S, last_s=start_s)
     elif alarm is None and succeeds and before is not None and excess is not None:
-        alarm = Alarm(start_s - HOUR_S, (before, excess))
+        alarm = Alarm(start_s - HOUR_S, (before, excess), start_s)
     return HourState(alarm, start_s, excess)

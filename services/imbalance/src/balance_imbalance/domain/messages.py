@@ -101,7 +101,6 @@ class ChangedGroupDay:
 
     group_id: str
     day_start: datetime
-    is_recomputation: bool
 
 
 _Entity = TypeVar("_Entity")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from statistics import median
 
-from balance_imbalance.domain.baseline import Baseline, WatchedDay, fit, fit_hours
+from balance_imbalance.domain.baseline import Baseline, WatchedDay, fit, fit_hours, rounded
 from balance_imbalance.domain.hour_alarm import Alarm, HourState, judge_hours
 from balance_imbalance.domain.onset_rules import OnsetRules
 
@@ -60,17 +60,19 @@ class Onset:
     baseline: Baseline
     excesses: tuple[float, ...]
     """By how much D exceeded the expected, on the first days from the alarm on."""
+    last: int
+    """The last day that made it what it is: by its alarm, its size or its end."""
     ended: int | None = None
 
     @property
     def size_per_day(self) -> int:
         """Base units a day; negative for a FALL."""
-        return round(median(self.excesses))
+        return rounded(median(self.excesses))
 
     @property
     def size_per_hour(self) -> int:
         """Base units an hour."""
-        return round(median(self.excesses) / 24)
+        return rounded(median(self.excesses) / 24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,8 @@ def _looked_at(each: OpenOnset, day: WatchedDay, rules: OnsetRules) -> OpenOnset
     else:
         below_since = None
     if total > 0 and len(onset.excesses) < rules.size_days:
-        onset = replace(onset, excesses=(*onset.excesses, onset.baseline.excess(day)))
+        excesses = (*onset.excesses, onset.baseline.excess(day))
+        onset = replace(onset, excesses=excesses, last=day.number)
     return OpenOnset(onset, total, below_since, each.before)
 
 
@@ -178,7 +181,7 @@ def _end(
     first = back[0]
     assert first.below_since is not None
     for each in back:
-        ended = replace(each.onset, ended=max(first.below_since, each.onset.alarmed))
+        ended = replace(each.onset, ended=max(first.below_since, each.onset.alarmed), last=day.number)
         followed.onsets[ended.alarmed] = ended
     aside = [
         *((start, end) for start, end in first.before.aside if end > day.number - rules.window_days),
@@ -198,7 +201,7 @@ def _add(followed: Followed, state: State, day: WatchedDay, baseline: Baseline, 
         followed.state = replace(state, rise=rise, fall=fall)
         return
     since = rise.since if side is Side.RISE else fall.since
-    onset = Onset(day.number, since, side, baseline, (baseline.excess(day),))
+    onset = Onset(day.number, since, side, baseline, (baseline.excess(day),), day.number)
     followed.onsets[onset.alarmed] = onset
     opened = OpenOnset(onset, rules.threshold, None, state.regime)
     followed.state = replace(

@@ -1,9 +1,31 @@
--- name: groups_by_id
-SELECT group_id, balance_group FROM imbalance.groups WHERE group_id = ANY (%(ids)s)
+-- name: group_by_id
+SELECT balance_group FROM imbalance.groups WHERE group_id = %(group_id)s
 
 -- name: lock_onsets
--- One writer a group, also while two processes hold its partition during a rebalance. In the order of the groups.
+-- One writer a group, also while two processes hold its partition during a rebalance.
 SELECT pg_advisory_xact_lock(hashtext('imbalance.onset_days'), %(group)s)
+
+-- name: first_unfollowed_day
+-- Group-days are told one by one, but gone over all that are there: the message of one may come long after.
+SELECT min(g.day_start)
+FROM imbalance.group_days g
+LEFT JOIN imbalance.onset_days o USING (balance_group, day_start)
+WHERE g.balance_group = %(group)s
+    AND g.day_start >= %(first)s
+    AND CASE
+        WHEN g.withdrawn THEN o.version IS NOT NULL
+        ELSE (o.version, o.settings_hash) IS DISTINCT FROM (g.version, %(settings_hash)s)
+    END
+
+-- name: first_news
+-- The first day, of those gone over, that changed by more than recomputations since it was gone over last.
+SELECT min(g.day_start)
+FROM imbalance.group_days g
+LEFT JOIN imbalance.onset_days o USING (balance_group, day_start)
+WHERE g.balance_group = %(group)s
+    AND g.day_start > %(after)s
+    AND coalesce(g.news_version, CASE WHEN g.is_recomputation THEN 0 ELSE g.version END) > coalesce(o.version, 0)
+    AND NOT (g.withdrawn AND o.version IS NULL)
 
 -- name: onset_state_before
 SELECT day_start, state FROM imbalance.onset_days
@@ -13,7 +35,7 @@ LIMIT 1
 
 -- name: watched_group_days
 SELECT
-    day_start, coverage, supply, imbalance, u_estimate, u_pulse, u_clock, supply_pulse,
+    version, day_start, coverage, supply, imbalance, u_estimate, u_pulse, u_clock, supply_pulse,
     hour_coverage, hour_imbalance, hour_tolerance
 FROM imbalance.group_days
 WHERE balance_group = %(group)s AND day_start >= %(first)s AND NOT withdrawn
@@ -23,14 +45,17 @@ ORDER BY day_start
 DELETE FROM imbalance.onset_days WHERE balance_group = %(group)s AND day_start > %(after)s
 
 -- name: upsert_onsets
+-- Real, as long as it is not published, stays real: only the last of its versions is rendered.
 INSERT INTO imbalance.group_onsets AS t
 SELECT
-    %(group)s, n.*, false, %(is_recomputation)s, 1, %(algorithm_version)s, %(settings_hash)s, clock_timestamp()
+    %(group)s, n.alarmed_day, n.side, n.since_day, n.ended_day, n.size_per_day, n.size_per_hour, n.constant, n.slope,
+    n.spread, n.days, false, NOT coalesce(n.last_day >= %(first_news)s::timestamptz, false), 1, %(algorithm_version)s,
+    %(settings_hash)s, clock_timestamp()
 FROM unnest(
     %(alarmed_days)s::timestamptz[], %(sides)s::smallint[], %(since_days)s::timestamptz[], %(ended_days)s::timestamptz[],
     %(sizes_per_day)s::bigint[], %(sizes_per_hour)s::bigint[], %(constants)s::bigint[], %(slopes)s::int[],
-    %(spreads)s::int[], %(days)s::int[]
-) AS n
+    %(spreads)s::int[], %(days)s::int[], %(last_days)s::timestamptz[]
+) AS n (alarmed_day, side, since_day, ended_day, size_per_day, size_per_hour, constant, slope, spread, days, last_day)
 ON CONFLICT (balance_group, alarmed_day) DO UPDATE SET
     side = excluded.side,
     since_day = excluded.since_day,
@@ -42,12 +67,18 @@ ON CONFLICT (balance_group, alarmed_day) DO UPDATE SET
     baseline_spread_ppm = excluded.baseline_spread_ppm,
     baseline_days = excluded.baseline_days,
     withdrawn = false,
-    is_recomputation = excluded.is_recomputation,
+    is_recomputation = excluded.is_recomputation
+        AND (t.is_recomputation OR NOT EXISTS (
+            SELECT FROM imbalance.outbox
+            WHERE keys @> jsonb_build_array(
+                jsonb_build_array('onset', t.balance_group, extract(epoch FROM t.alarmed_day)::bigint)
+            )
+        )),
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,
     settings_hash = excluded.settings_hash,
     changed_at = excluded.changed_at
-WHERE (
+WHERE t.algorithm_version <= excluded.algorithm_version AND (
     t.side, t.since_day, t.ended_day, t.size_per_day, t.size_per_hour, t.baseline_constant, t.baseline_slope_ppm,
     t.baseline_spread_ppm, t.baseline_days, t.withdrawn
 ) IS DISTINCT FROM (
@@ -57,39 +88,79 @@ WHERE (
 RETURNING t.alarmed_day
 
 -- name: withdraw_onsets
-UPDATE imbalance.group_onsets SET
-    withdrawn = true, is_recomputation = %(is_recomputation)s, version = version + 1, changed_at = clock_timestamp()
-WHERE balance_group = %(group)s AND alarmed_day > %(after)s AND NOT alarmed_day = ANY (%(found)s) AND NOT withdrawn
-RETURNING alarmed_day
+UPDATE imbalance.group_onsets AS t SET
+    withdrawn = true,
+    is_recomputation = NOT coalesce(t.alarmed_day >= %(first_news)s::timestamptz, false)
+        AND (t.is_recomputation OR NOT EXISTS (
+            SELECT FROM imbalance.outbox
+            WHERE keys @> jsonb_build_array(
+                jsonb_build_array('onset', t.balance_group, extract(epoch FROM t.alarmed_day)::bigint)
+            )
+        )),
+    version = t.version + 1,
+    algorithm_version = %(algorithm_version)s,
+    settings_hash = %(settings_hash)s,
+    changed_at = clock_timestamp()
+WHERE t.balance_group = %(group)s
+    AND t.alarmed_day > %(after)s
+    AND NOT t.alarmed_day = ANY (%(found)s)
+    AND NOT t.withdrawn
+    AND t.algorithm_version <= %(algorithm_version)s
+RETURNING t.alarmed_day
 
 -- name: upsert_hour_alarms
+-- Real, as long as it is not published, stays real.
 INSERT INTO imbalance.group_hour_alarms AS t
 SELECT
-    %(group)s, n.*, false, %(is_recomputation)s, 1, %(algorithm_version)s, %(settings_hash)s, clock_timestamp()
-FROM unnest(%(starts)s::timestamptz[], %(ends)s::timestamptz[], %(hours)s::int[], %(excesses)s::bigint[]) AS n
+    %(group)s, n.start_at, n.ended_at, n.hours, n.excess, false,
+    NOT coalesce(n.last_hour >= %(first_news)s::timestamptz, false), 1, %(algorithm_version)s, %(settings_hash)s,
+    clock_timestamp()
+FROM unnest(
+    %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(hours)s::int[], %(excesses)s::bigint[],
+    %(last_hours)s::timestamptz[]
+) AS n (start_at, ended_at, hours, excess, last_hour)
 ON CONFLICT (balance_group, start_at) DO UPDATE SET
     ended_at = excluded.ended_at,
     hours_above = excluded.hours_above,
     excess_per_hour = excluded.excess_per_hour,
     withdrawn = false,
-    is_recomputation = excluded.is_recomputation,
+    is_recomputation = excluded.is_recomputation
+        AND (t.is_recomputation OR NOT EXISTS (
+            SELECT FROM imbalance.outbox
+            WHERE keys @> jsonb_build_array(
+                jsonb_build_array('hour-alarm', t.balance_group, extract(epoch FROM t.start_at)::bigint)
+            )
+        )),
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,
     settings_hash = excluded.settings_hash,
     changed_at = excluded.changed_at
-WHERE (t.ended_at, t.hours_above, t.excess_per_hour, t.withdrawn)
+WHERE t.algorithm_version <= excluded.algorithm_version
+    AND (t.ended_at, t.hours_above, t.excess_per_hour, t.withdrawn)
     IS DISTINCT FROM (excluded.ended_at, excluded.hours_above, excluded.excess_per_hour, false)
 RETURNING t.start_at
 
 -- name: withdraw_hour_alarms
 -- An alarm is found with its second hour: one that began in the last hour before is judged again.
-UPDATE imbalance.group_hour_alarms SET
-    withdrawn = true, is_recomputation = %(is_recomputation)s, version = version + 1, changed_at = clock_timestamp()
-WHERE balance_group = %(group)s
-    AND start_at >= %(after_end)s::timestamptz - INTERVAL '1 hour'
-    AND NOT start_at = ANY (%(found)s)
-    AND NOT withdrawn
-RETURNING start_at
+UPDATE imbalance.group_hour_alarms AS t SET
+    withdrawn = true,
+    is_recomputation = NOT coalesce(t.start_at + INTERVAL '1 hour' >= %(first_news)s::timestamptz, false)
+        AND (t.is_recomputation OR NOT EXISTS (
+            SELECT FROM imbalance.outbox
+            WHERE keys @> jsonb_build_array(
+                jsonb_build_array('hour-alarm', t.balance_group, extract(epoch FROM t.start_at)::bigint)
+            )
+        )),
+    version = t.version + 1,
+    algorithm_version = %(algorithm_version)s,
+    settings_hash = %(settings_hash)s,
+    changed_at = clock_timestamp()
+WHERE t.balance_group = %(group)s
+    AND t.start_at >= %(after_end)s::timestamptz - INTERVAL '1 hour'
+    AND NOT t.start_at = ANY (%(found)s)
+    AND NOT t.withdrawn
+    AND t.algorithm_version <= %(algorithm_version)s
+RETURNING t.start_at
 
 -- name: current_onsets
 SELECT g.group_id, g.resource, o.*

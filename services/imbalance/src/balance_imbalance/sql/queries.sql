@@ -276,6 +276,10 @@ ON CONFLICT (balance_group, day_start) DO UPDATE SET
     gap_to_end = excluded.gap_to_end,
     problems = excluded.problems,
     is_recomputation = excluded.is_recomputation,
+    news_version = CASE
+        WHEN excluded.is_recomputation
+            THEN coalesce(t.news_version, CASE WHEN t.is_recomputation THEN 0 ELSE t.version END)
+    END,
     withdrawn = excluded.withdrawn,
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,

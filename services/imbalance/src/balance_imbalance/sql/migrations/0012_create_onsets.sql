@@ -1,11 +1,16 @@
 -- Onset and hourly alarm of groups (docs/domain.md §8).
+ALTER TABLE group_days ADD COLUMN news_version bigint;
+COMMENT ON COLUMN group_days.news_version IS 'Last version before this one that was no recomputation, 0 without one; null when this is none itself, or is the first.';
+
 CREATE TABLE onset_days (
     balance_group int NOT NULL,
     day_start timestamptz NOT NULL,
     state jsonb NOT NULL,
     settings_hash text NOT NULL,
+    version bigint NOT NULL,
     PRIMARY KEY (balance_group, day_start)
 );
+COMMENT ON COLUMN onset_days.version IS 'Version of the group-day that was gone over.';
 COMMENT ON TABLE onset_days IS 'What the days up to one mean for those after it, so that a new day need not be preceded by all others.';
 COMMENT ON COLUMN onset_days.state IS 'Regime, sums, open onsets and the open alarm after this day.';
 
