@@ -4,7 +4,9 @@ nothing that changed is forgotten.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +30,7 @@ from balance_imbalance.handlers import Computing, Sweep
 from balance_kernel.quantity import Resource
 
 House = Any  # of conftest.py, which cannot be imported
+PATIENCE_S = 30.0
 
 
 def instant(house: House, number: int) -> datetime:
@@ -198,25 +201,25 @@ def group_days(home: Home) -> int:
     return Computing(house.store, house.rules, house.calendar, 100, lambda *_: None).step()
 
 
+KINDS = [
+    ("postgres", "markers", group_days, lambda home: home.house.store.mark_other_settings(None)),
+    (
+        "postgres_forecasts",
+        "forecast_markers",
+        lambda home: home.compute(home.forecasts()),
+        lambda home: home.forecasts().mark_other_settings(),
+    ),
+    (
+        "postgres_inadequacy",
+        "inadequacy_markers",
+        lambda home: home.inadequacy().compute(100, quiet_s=0)[0],
+        lambda home: home.inadequacy().mark_other_settings(),
+    ),
+]
+
+
 @pytest.mark.stack
-@pytest.mark.parametrize(
-    ("module", "markers", "step", "start"),
-    [
-        ("postgres", "markers", group_days, lambda home: home.house.store.mark_other_settings(None)),
-        (
-            "postgres_forecasts",
-            "forecast_markers",
-            lambda home: home.compute(home.forecasts()),
-            lambda home: home.forecasts().mark_other_settings(),
-        ),
-        (
-            "postgres_inadequacy",
-            "inadequacy_markers",
-            lambda home: home.inadequacy().compute(100, quiet_s=0)[0],
-            lambda home: home.inadequacy().mark_other_settings(),
-        ),
-    ],
-)
+@pytest.mark.parametrize(("module", "markers", "step", "start"), KINDS)
 def test_a_worker_of_an_older_algorithm_neither_starts_nor_takes_markers(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
@@ -235,6 +238,30 @@ def test_a_worker_of_an_older_algorithm_neither_starts_nor_takes_markers(
     assert [count for _, count in lanes(home.house, markers)] == [1]
     assert step(home) == 1
     assert lanes(home.house, markers) == []
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize(("module", "markers", "step", "start"), KINDS)
+def test_the_version_is_there_for_all_before_the_marking_ends(
+    home: Home, module: str, markers: str, step: Callable[[Home], int], start: Callable[[Home], int]
+) -> None:
+    """Who computes would otherwise wait for it, with groups in hand that sinks need."""
+    house = home.house
+    house.rows("UPDATE imbalance.algorithms SET version = 0 RETURNING 1")
+    with ThreadPoolExecutor(1) as threads, house.pool.connection() as conn:
+        conn.execute(f"LOCK TABLE imbalance.{markers} IN ACCESS EXCLUSIVE MODE")
+        marking = threads.submit(start, home)
+        waits = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        deadline = time.monotonic() + PATIENCE_S
+        while not house.rows(waits):
+            assert time.monotonic() < deadline, f"{module}: expected the marking to wait for the markers"
+            time.sleep(0.01)
+        assert house.rows("SELECT 1 FROM imbalance.algorithms WHERE version > 0")
+        conn.commit()
+        assert marking.result(PATIENCE_S) == 0
+    assert step(home) == 0
 
 
 @pytest.mark.stack

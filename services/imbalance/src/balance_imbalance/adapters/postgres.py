@@ -161,6 +161,8 @@ class PostgresGroupDayStore:
         }
         with self._pool.connection() as conn:
             be_newest(conn, _RESULTS, ALGORITHM_VERSION)
+        # Committed by itself: marking is long, and whoever computes looks at it.
+        with self._pool.connection() as conn:
             return self._markers.recompute(conn, statement("group_days_of_other_settings"), sought)
 
     def _existing(

@@ -116,6 +116,8 @@ class PostgresForecasts:
         }
         with self._pool.connection() as conn:
             be_newest(conn, self._kind.name, ALGORITHM_VERSION)
+        # Committed by itself: marking is long, and whoever computes looks at it.
+        with self._pool.connection() as conn:
             return self._markers.recompute(conn, statement("forecasts_of_other_settings"), sought)
 
     def _pairs(

@@ -62,6 +62,8 @@ class PostgresInadequacy:
         }
         with self._pool.connection() as conn:
             be_newest(conn, INADEQUACY.name, ALGORITHM_VERSION)
+        # Committed by itself: marking is long, and whoever computes looks at it.
+        with self._pool.connection() as conn:
             return self._markers.recompute(conn, statement("inadequacy_of_other_settings"), sought)
 
     def fall_due(self, last: datetime) -> int:
