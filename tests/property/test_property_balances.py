@@ -81,7 +81,7 @@ class Service:
         self.calendar = Calendar(description.zone, description.day_start_hour)
         self.rules = Rules()
         store = PostgresGroupDayStore(self.pool, self.calendar, self.rules, None)
-        also: list[AlsoMark] = [MarkWeather(self.calendar), MarkForecastsOfWeather(self.calendar)]
+        also: list[AlsoMark] = [MarkWeather(), MarkForecastsOfWeather(self.calendar)]
         marks = PostgresWeatherMarks(self.pool, self.calendar, self.rules.lookback_days, also)
         self.watching = Watching(
             PostgresOnsetStore(self.pool, self.calendar, OnsetRules()), OnsetRules(), lambda *_: None

@@ -316,6 +316,31 @@ def test_weather_that_comes_later_computes_anew_what_depends_on_it(keeper: Keepe
     assert keeper.of("A")[1] > before
 
 
+def test_weather_marks_forecasts_that_stand(keeper: Keeper) -> None:
+    """Of a usage point that was read and the group that it supplies; nobody ever read the other."""
+    house = keeper.house
+    for name in ("S", "silent"):
+        keeper.point(name)
+    house.describe(house.group_of("G", ["S"], ["A"]), house.group_of("never", ["silent"], ["B"]))
+    keeper.hear("S", range(10))
+    house.settle()
+    keeper.fall_due(9)
+    assert {subject for subject, _ in keeper.rows()} == {"S", "G"}
+    keeper.weather([*range(-400, -300), 5], 3)
+    marks = PostgresWeatherMarks(house.pool, house.calendar, 28, [MarkForecastsOfWeather(house.calendar)])
+    assert marks.mark() == 101
+    points = house.rows(
+        "SELECT usage_point_id, day_start FROM imbalance.forecast_markers m "
+        "JOIN imbalance.usage_points u ON u.usage_point = m.subject_id"
+    )
+    groups = house.rows(
+        "SELECT group_id, day_start FROM imbalance.group_forecast_markers m "
+        "JOIN imbalance.groups g ON g.balance_group = m.subject_id"
+    )
+    assert {(row["usage_point_id"], row["day_start"]) for row in points} == {("S", keeper.day(9))}
+    assert {(row["group_id"], row["day_start"]) for row in groups} == {("G", keeper.day(9))}
+
+
 def test_a_group_is_forecast_by_its_supply(keeper: Keeper) -> None:
     keeper.point("S")
     keeper.point("T")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
 import pytest
+from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, PostgresInadequacy
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
@@ -29,6 +32,7 @@ pytestmark = pytest.mark.stack
 House = Any  # of conftest.py, which cannot be imported
 
 MISSING, SUSPECT = 5, 4
+PATIENCE_S = 30.0
 BUILDING = ("Region", "Town", "Street", "5")
 RULES = InadequacyRules(least_days=5, recent_days=10, lookback_days=30)
 """A short winter: a home learns from day - 40 to day - 11."""
@@ -95,9 +99,7 @@ class Block:
             told = WeatherDay(tuple(path), WeatherKind.FILE, "f", start, [coldness(day) + shift] * hours)
             reports.append(WeatherReport(told, version, start))
         handle_weather(reports, PostgresWeatherStore(self.house.pool))
-        marks = PostgresWeatherMarks(
-            self.house.pool, self.house.calendar, 28, [MarkWeather(self.house.calendar)]
-        )
+        marks = PostgresWeatherMarks(self.house.pool, self.house.calendar, 28, [MarkWeather()])
         while marks.mark():
             pass
 
@@ -326,6 +328,75 @@ def published(block: Block) -> Sequence[Mapping[str, Any]]:
         values = [CODEC.decode(outgoing.value or b"")[1] for outgoing in render(conn, rows)]
         outbox.forget(conn, rows)
     return values
+
+
+def marked(block: Block) -> set[tuple[str, int]]:
+    """Home and number of the day of every marker."""
+    first = block.house.calendar.date_of(datetime.fromtimestamp(block.house.day_start(0), UTC))
+    rows = block.house.rows(
+        "SELECT usage_point_id, day_start FROM imbalance.inadequacy_markers m "
+        "JOIN imbalance.usage_points u ON u.usage_point = m.subject_id"
+    )
+    return {
+        (row["usage_point_id"], (block.house.calendar.date_of(row["day_start"]) - first).days) for row in rows
+    }
+
+
+def test_weather_marks_rows_that_stand_and_no_day_between(block: Block) -> None:
+    """A home with three days; beside it one that was never read, and gas without a thermometer."""
+    block.winter(["A"], range(3))
+    block.build("silent")
+    block.register(block.point("gas", (*BUILDING, "gas")))
+    block.settle(3)
+    block.weather(range(-20, 20), shift=1_000, path=(), version=2)
+    assert marked(block) == {("A", 0), ("A", 1), ("A", 2)}
+    block.settle(3)
+    block.weather([0, 2, *range(-40, -20, 2)], shift=2_000, version=3)
+    assert marked(block) == {("A", 0), ("A", 2)}
+    block.settle(3)
+    block.register(block.point("A", (*BUILDING, "A"), Resource.WATER))
+    block.settle(3)
+    block.weather([1], shift=3_000, version=4)
+    assert marked(block) == set(), "withdrawn"
+
+
+def test_weather_waits_for_who_is_about_to_write_a_row(block: Block) -> None:
+    """Computed with the weather before, the row is not yet there when that changes."""
+    block.winter(["A"], range(2))
+    block.settle(2)
+    house = block.house
+    with ThreadPoolExecutor(1) as threads:
+        with house.pool.connection() as conn:
+            assert Markers("imbalance", "inadequacy_markers").hold(conn)
+            conn.execute(
+                "INSERT INTO imbalance.inadequacy_days SELECT usage_point, day_start + INTERVAL '24 hours', "
+                "state, consumed, indoor, outdoor, expected_own, expected_like_homes, like_homes, "
+                "like_homes_indoor, version, algorithm_version, settings_hash, computed_at "
+                "FROM imbalance.inadequacy_days WHERE day_start = %s",
+                [datetime.fromtimestamp(house.day_start(1), UTC)],
+            )
+            marking = threads.submit(block.weather, [2], 1_000)
+            deadline = time.monotonic() + PATIENCE_S
+            while not house.rows("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+                assert time.monotonic() < deadline, "the marking does not wait for the worker"
+                time.sleep(0.01)
+        marking.result(PATIENCE_S)
+    assert marked(block) == {("A", 2)}
+
+
+def test_only_homes_fall_due(block: Block) -> None:
+    block.build("A")
+    block.register(block.point("water", (*BUILDING, "B"), Resource.WATER))
+    block.register(block.point("gas", (*BUILDING, "gas")))
+    block.hear("A", 0)
+    block.house.hear(block.house.reading("water", 0, 10), block.house.reading("gas", 1, 10))
+    clock = datetime.fromtimestamp(block.house.day_start(2), UTC)
+    block.store.follow_register()
+    block.store.fall_due(last_ended(block.house.calendar, clock, 0))
+    assert marked(block) == {("A", 0)}, "the first time, what was read"
+    clock = datetime.fromtimestamp(block.house.day_start(3), UTC)
+    block.store.fall_due(last_ended(block.house.calendar, clock, 0))
+    assert marked(block) == {("A", 0), ("A", 2)}
 
 
 def test_a_home_that_is_none_any_more_is_withdrawn(block: Block) -> None:

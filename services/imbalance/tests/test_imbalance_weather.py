@@ -17,7 +17,14 @@ from balance_imbalance.domain.weather import (
     degree_days,
     scaled_rows,
 )
-from balance_imbalance.domain.weather_reports import WeatherReport, WeatherSpan, merged, newest_reports
+from balance_imbalance.domain.weather_reports import (
+    WeatherReport,
+    WeatherSpan,
+    merged,
+    newest_reports,
+    rounds,
+    windows,
+)
 from balance_kernel.calendar import Calendar
 from hypothesis import given
 from hypothesis import strategies as st
@@ -231,9 +238,27 @@ def test_spans_that_adjoin_are_one() -> None:
     assert merged(changes, CALENDAR) == [span((), 0, 0), span(TOWN, 0, 4), span(TOWN, 6, 6)]
 
 
-def test_scattered_days_of_an_object_are_one_span() -> None:
-    days = list(CALENDAR.days(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)))
-    scattered = [WeatherSpan(TOWN, day, day) for day in days[::2]]
-    assert merged(scattered[:8], CALENDAR) == scattered[:8]
-    other = WeatherSpan((), days[0], days[0])
-    assert merged([*scattered, other], CALENDAR) == [other, WeatherSpan(TOWN, days[0], scattered[-1].last)]
+DAYS = list(CALENDAR.days(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)))
+
+
+def test_scattered_days_stay_apart_and_come_some_of_an_object_at_once() -> None:
+    scattered = [WeatherSpan(TOWN, day, day) for day in DAYS[::2]]
+    other = WeatherSpan((), DAYS[0], DAYS[0])
+    spans = merged([*scattered, other], CALENDAR)
+    assert spans == [other, *scattered]
+    assert list(rounds(spans, 8)) == [[other, *scattered[:8]], scattered[8:]]
+    assert list(rounds([], 8)) == []
+
+
+def test_spans_are_cut_at_windows() -> None:
+    def span(first: int, last: int) -> WeatherSpan:
+        return WeatherSpan(TOWN, DAYS[first], DAYS[last])
+
+    spans = [span(0, 4), span(3, 3), span(20, 20), span(22, 29)]
+    assert list(windows(spans, 4, CALENDAR)) == [
+        [span(0, 3), span(3, 3)],
+        [span(4, 4)],
+        [span(20, 20), span(22, 23)],
+        [span(24, 27)],
+        [span(28, 29)],
+    ]

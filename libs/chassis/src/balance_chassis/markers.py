@@ -153,6 +153,12 @@ class Markers:
         """
         return self._locked(conn, _WHOLE_TABLE)
 
+    def wait(self, conn: Connection[Any]) -> None:
+        """The same as `hold`, waiting for whoever has taken many. What is read after it was left by all who
+        ever took any.
+        """
+        conn.execute("SELECT pg_advisory_xact_lock(hashtext(%s), %s)", [self._table, _WHOLE_TABLE])
+
     def _taken(
         self, conn: Connection[Any], which: LiteralString, limit: int, quiet_s: float
     ) -> Sequence[tuple[int, datetime, int]]:

@@ -276,7 +276,7 @@ class Assembly:
 
     def _marking_weather(self) -> handlers.MarkingWeather:
         rules = self._settings.rules
-        also: Sequence[AlsoMark] = [MarkWeather(self._calendar), MarkForecastsOfWeather(self._calendar)]
+        also: Sequence[AlsoMark] = [MarkWeather(), MarkForecastsOfWeather(self._calendar)]
         marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days, also)
         return handlers.MarkingWeather(marks)
 

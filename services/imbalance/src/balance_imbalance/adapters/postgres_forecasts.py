@@ -37,7 +37,7 @@ from balance_imbalance.adapters.postgres_weather import read_weather
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.domain.assembly import CompleteDays
 from balance_imbalance.domain.forecast import ALGORITHM_VERSION
-from balance_imbalance.domain.forecast_days import touched_by_register, touched_by_weather
+from balance_imbalance.domain.forecast_days import month_start, touched_by_register, touched_by_weather
 from balance_imbalance.domain.forecast_subjects import Forecast, Subject
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.nightly import Kind, Source
@@ -135,22 +135,28 @@ class PostgresForecasts:
 class MarkForecastsOfWeather:
     """Marks forecasts that depend on weather that changed (`AlsoMark` of the weather)."""
 
+    days_at_once: int | None = None
+
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
 
     def __call__(self, conn: Connection[Any], spans: Sequence[WeatherSpan]) -> None:
-        """Mark by the table `weather_points` of this transaction, what has fallen due."""
+        """Mark by the table `weather_points` of this transaction, what stands. Whoever is about to write a
+        forecast is waited for.
+        """
+        for kind in (FORECAST, GROUP_FORECAST):
+            Markers(SCHEMA, kind.markers).wait(conn)
         queries = {FORECAST.name: "forecasts_of_weather", GROUP_FORECAST.name: "group_forecasts_of_weather"}
         for kind, done_to in hold_done_to(conn, (FORECAST, GROUP_FORECAST)):
             rows = [
-                (first, last, day)
+                (first, last, day, month_start(self._calendar, day))
                 for first, last in sorted({(span.first, span.last) for span in spans})
                 if first <= done_to
                 for day in sorted(touched_by_weather(self._calendar, first, last, done_to))
             ]
             columns = {
                 name: [row[place] for row in rows]
-                for place, name in enumerate(("firsts", "lasts", "touched"))
+                for place, name in enumerate(("firsts", "lasts", "touched", "months"))
             }
             query = statement(queries[kind.name])
             Markers(SCHEMA, kind.markers).add_selected(conn, query, columns, BACKLOG)

@@ -114,19 +114,16 @@ class PostgresInadequacy:
 class MarkWeather:
     """Marks the inadequacy days that depend on weather that changed (`AlsoMark` of the weather)."""
 
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
+    days_at_once: int | None = 14
 
     def __call__(self, conn: Connection[Any], spans: Sequence[WeatherSpan]) -> None:
-        """Mark by the table `weather_points` of this transaction, what has fallen due."""
-        for kind, done_to in hold_done_to(conn, [INADEQUACY]):
-            days = {
-                day
-                for span in spans
-                for day in self._calendar.days(span.first, self._calendar.next_day(min(span.last, done_to)))
-            }
-            query, columns = statement("days_of_weather"), {"day_starts": sorted(days)}
-            Markers(SCHEMA, kind.markers).add_selected(conn, query, columns, BACKLOG)
+        """Mark by the table `weather_points` of this transaction, what stands. Whoever is about to write a
+        row is waited for.
+        """
+        markers = Markers(SCHEMA, INADEQUACY.markers)
+        markers.wait(conn)
+        days = {"first": min(span.first for span in spans), "last": max(span.last for span in spans)}
+        markers.add_selected(conn, statement("days_of_weather"), days, BACKLOG)
 
 
 class _Work:

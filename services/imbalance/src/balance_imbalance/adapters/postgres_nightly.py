@@ -26,6 +26,7 @@ from balance_imbalance.domain.nightly import Kind, Source, pairs_touched
 
 _QUERIES = {
     Source.READING_DAYS: ("all_reading_days", "first_reading_days", "fallen_reading_days"),
+    Source.HOMES: ("all_reading_days", "first_home_days", "fallen_home_days"),
     Source.GROUP_DAYS: ("all_group_days", "first_group_days", "fallen_group_days"),
 }
 """Days stored, what depends on them, and everybody's results of a day."""

@@ -4,7 +4,8 @@ Whoever stores weather, or a reading of an outdoor thermometer, notes in the sam
 A step of the worker marks by these notes, some groups a transaction, and then forgets the notes; killed in
 between, it marks again. It locks groups FOR SHARE before it looks at their results: whoever computes one of
 them holds its row, and so either ended before, and its results are seen here and marked, or begins after the
-weather was stored. A group that gains a usage point meanwhile is marked by the register.
+weather was stored. A group that gains a usage point meanwhile is marked by the register. What else depends on
+weather is marked where a result stands, and likewise after whoever has some in hand was waited for.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from balance_chassis.lanes import BACKLOG
 from balance_chassis.markers import Markers
@@ -24,7 +25,7 @@ from psycopg_pool import ConnectionPool
 
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.domain.weather import HEATING_BASE, ObjectPath, Weather, WeatherDay, WeatherKind
-from balance_imbalance.domain.weather_reports import WeatherReport, WeatherSpan, merged
+from balance_imbalance.domain.weather_reports import WeatherReport, WeatherSpan, merged, rounds, windows
 
 _COLUMNS = ("object_path", "kind", "name", "day_start", "values", "version", "reported_at")
 _TYPES = ("text[]", "int2", "text", "timestamptz", "int4[]", "int8", "timestamptz")
@@ -32,11 +33,23 @@ _SPAN_COLUMNS = ("object_path", "first_day", "last_day", "until")
 _SPAN_TYPES = ("text[]", "timestamptz", "timestamptz", "timestamptz")
 _MOST_CHANGES = 10_000
 _GROUPS_AT_ONCE = 100
+_SPANS_OF_AN_OBJECT = 8
+"""At once: each is joined with every usage point beneath the object."""
 _REPORTED = frozenset((Quality.VALID.code, Quality.EDITED.code))
 
 Thermometers = frozenset[tuple[int, ObjectPath]]
 """Outdoor thermometers: usage point and object path."""
-AlsoMark = Callable[[Connection[Any], Sequence[WeatherSpan]], None]
+
+
+class AlsoMark(Protocol):
+    """What depends on weather beside group-days."""
+
+    days_at_once: int | None
+    """Days of weather that it marks for in one transaction; None for all there are."""
+
+    def __call__(self, conn: Connection[Any], spans: Sequence[WeatherSpan]) -> None:
+        """Mark what these changes touch, by the table `weather_points` of this transaction."""
+        ...
 
 
 class PostgresWeatherStore:
@@ -68,9 +81,7 @@ class PostgresWeatherStore:
 
 
 class PostgresWeatherMarks:
-    """Implements `ports.WeatherMarks`. ``also`` marks what else depends on weather, by the table
-    `weather_points` of the transaction it is given.
-    """
+    """Implements `ports.WeatherMarks`. ``marked`` is told how many group-days each transaction marked."""
 
     def __init__(
         self,
@@ -78,11 +89,13 @@ class PostgresWeatherMarks:
         calendar: Calendar,
         lookback_days: int,
         also: Sequence[AlsoMark] = (),
+        marked: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._pool = pool
         self._calendar = calendar
         self._lookback_days = lookback_days
         self._also = also
+        self._marked = marked
         self._markers = Markers(SCHEMA)
 
     def mark(self) -> int:
@@ -91,18 +104,28 @@ class PostgresWeatherMarks:
             taken = conn.execute(statement("weather_changes"), {"limit": _MOST_CHANGES}).fetchall()
             if not taken:
                 return 0
-            changes = (WeatherSpan(tuple(path), first, last) for _, path, first, last in taken)
-            spans = merged(changes, self._calendar)
+        changes = (WeatherSpan(tuple(path), first, last) for _, path, first, last in taken)
+        for spans in rounds(merged(changes, self._calendar), _SPANS_OF_AN_OBJECT):
+            self._mark_group_days(spans)
+            for also in self._also:
+                self._mark_also(also, spans)
+        with self._pool.connection() as conn:
+            conn.execute(statement("forget_weather_changes"), {"ids": [each[0] for each in taken]})
+        return len(taken)
+
+    def _mark_group_days(self, spans: Sequence[WeatherSpan]) -> None:
+        with self._pool.connection() as conn:
             self._find_points(conn, spans, None)
             groups = [group for (group,) in conn.execute(statement("groups_of_weather"))]
         for start in range(0, len(groups), _GROUPS_AT_ONCE):
             self._mark(spans, groups[start : start + _GROUPS_AT_ONCE])
-        with self._pool.connection() as conn:
-            self._find_points(conn, spans, None)
-            for also in self._also:
-                also(conn, spans)
-            conn.execute(statement("forget_weather_changes"), {"ids": [each[0] for each in taken]})
-        return len(taken)
+
+    def _mark_also(self, also: AlsoMark, spans: Sequence[WeatherSpan]) -> None:
+        parts = windows(spans, also.days_at_once, self._calendar) if also.days_at_once else (spans,)
+        for part in parts:
+            with self._pool.connection() as conn:
+                self._find_points(conn, part, None)
+                also(conn, part)
 
     def _mark(self, spans: Sequence[WeatherSpan], groups: Sequence[int]) -> None:
         """Mark the days of some groups, one transaction; few, because they are held meanwhile."""
@@ -111,7 +134,8 @@ class PostgresWeatherMarks:
             conn.execute(statement("share_groups"), {"groups": groups})
             # A statement of its own: it sees what was computed before the locks were given.
             query = statement("group_days_of_weather")
-            self._markers.add_selected(conn, query, {"groups": groups}, BACKLOG)
+            marked = self._markers.add_selected(conn, query, {"groups": groups}, BACKLOG)
+        self._marked(marked)
 
     def _find_points(
         self, conn: Connection[Any], spans: Sequence[WeatherSpan], groups: Sequence[int] | None

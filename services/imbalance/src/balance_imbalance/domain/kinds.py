@@ -11,7 +11,7 @@ FORECAST = Kind(
 GROUP_FORECAST = Kind(
     "group_forecast", "group_forecast_markers", Source.GROUP_DAYS, forecast_days.fallen, forecast_days.touched
 )
-INADEQUACY = Kind("inadequacy", "inadequacy_markers", Source.READING_DAYS, each_day, days_after(0))
+INADEQUACY = Kind("inadequacy", "inadequacy_markers", Source.HOMES, each_day, days_after(0))
 
 OF_READINGS = (FORECAST, INADEQUACY)
 OF_GROUP_DAYS = (GROUP_FORECAST,)

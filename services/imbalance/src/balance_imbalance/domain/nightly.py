@@ -19,6 +19,8 @@ class Source(Enum):
 
     READING_DAYS = "reading_days"
     """Subjects are usage points."""
+    HOMES = "homes"
+    """Reading days of homes and their thermometers; subjects are homes (docs/domain.md §7.1)."""
     GROUP_DAYS = "group_days"
     """Subjects are balance groups."""
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from balance_kernel.calendar import Calendar
 
 from balance_imbalance.domain.weather import ObjectPath, WeatherDay, WeatherKind
-
-_MOST_SPANS = 8
 
 Source = tuple[ObjectPath, WeatherKind, str]
 """Object path, kind and name: who tells weather, and of which object."""
@@ -51,23 +49,32 @@ class WeatherSpan:
 
 
 def merged(changes: Iterable[WeatherSpan], calendar: Calendar) -> Sequence[WeatherSpan]:
-    """The same as few spans, by object and in order of time: what adjoins is one, and scattered days of an
-    object are one span that covers them all.
-    """
+    """The same as few spans, by object and in order of time: what adjoins is one."""
     spans: list[WeatherSpan] = []
     for change in sorted(changes, key=lambda span: (span.object_path, span.first)):
         held = spans[-1] if spans else None
         if held and held.object_path == change.object_path and change.first <= calendar.next_day(held.last):
-            spans[-1] = WeatherSpan(held.object_path, held.first, max(held.last, change.last))
+            spans[-1] = replace(held, last=max(held.last, change.last))
         else:
             spans.append(change)
+    return spans
+
+
+def rounds(spans: Iterable[WeatherSpan], most: int) -> Iterator[Sequence[WeatherSpan]]:
+    """These spans, of no object more than ``most`` at once."""
     by_object: defaultdict[ObjectPath, list[WeatherSpan]] = defaultdict(list)
     for span in spans:
         by_object[span.object_path].append(span)
-    return [span for found in by_object.values() for span in _few(found)]
+    for start in range(0, max(map(len, by_object.values()), default=0), most):
+        yield [span for found in by_object.values() for span in found[start : start + most]]
 
 
-def _few(spans: Sequence[WeatherSpan]) -> Sequence[WeatherSpan]:
-    if len(spans) <= _MOST_SPANS:
-        return spans
-    return [WeatherSpan(spans[0].object_path, spans[0].first, max(span.last for span in spans))]
+def windows(
+    spans: Sequence[WeatherSpan], most_days: int, calendar: Calendar
+) -> Iterator[Sequence[WeatherSpan]]:
+    """These spans cut, of at most so many days one after the other at once, in order of time."""
+    while spans:
+        last = calendar.shift(min(span.first for span in spans), most_days - 1)
+        yield [replace(span, last=min(span.last, last)) for span in spans if span.first <= last]
+        after = calendar.next_day(last)
+        spans = [replace(span, first=max(span.first, after)) for span in spans if span.last > last]

@@ -144,20 +144,25 @@ WHERE balance_group = ANY (%(numbers)s)
 GROUP BY balance_group
 
 -- name: forecasts_of_weather
--- weather_points (sql/weather.sql): usage points beneath the weather that changed.
+-- weather_points (sql/weather.sql): usage points beneath the weather that changed. Forecasts that stand (not
+-- withdrawn, 2), of the month of the day that is touched.
 SELECT p.usage_point, d.touched
 FROM weather_points p
-JOIN unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(touched)s::timestamptz[])
-    AS d (first_day, last_day, touched) USING (first_day, last_day)
+JOIN unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(touched)s::timestamptz[], %(months)s::timestamptz[])
+    AS d (first_day, last_day, touched, month_start) USING (first_day, last_day)
+JOIN imbalance.forecasts f
+    ON f.subject_kind = 1 AND f.subject = p.usage_point AND f.month_start = d.month_start AND f.reason <> 2
 WHERE p.resource IN (1, 4)
 
 -- name: group_forecasts_of_weather
 SELECT m.balance_group, d.touched
 FROM weather_points p
-JOIN unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(touched)s::timestamptz[])
-    AS d (first_day, last_day, touched) USING (first_day, last_day)
+JOIN unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[], %(touched)s::timestamptz[], %(months)s::timestamptz[])
+    AS d (first_day, last_day, touched, month_start) USING (first_day, last_day)
 JOIN imbalance.memberships m ON m.usage_point = p.usage_point AND m.role = 1
 JOIN imbalance.groups g ON g.balance_group = m.balance_group AND g.resource IN (1, 4)
+JOIN imbalance.forecasts f
+    ON f.subject_kind = 2 AND f.subject = m.balance_group AND f.month_start = d.month_start AND f.reason <> 2
 
 -- name: forecast_register_state
 -- Changes with every change of the register: versions only rise.

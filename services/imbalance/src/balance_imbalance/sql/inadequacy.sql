@@ -73,13 +73,13 @@ CROSS JOIN LATERAL (
 ) n
 
 -- name: days_of_weather
--- Of usage points of gas (1) and heat (4) beneath an object whose weather changed.
-SELECT p.usage_point, d.day_start
+-- Rows that stand (not withdrawn, 7) of homes beneath an object whose weather changed. The bounds are those of all
+-- that changed.
+SELECT i.usage_point, i.day_start
 FROM weather_points p
-JOIN (
-    SELECT DISTINCT day_start FROM unnest(%(day_starts)s::timestamptz[]) AS d (day_start)
-) d ON d.day_start >= p.first_day AND d.day_start <= p.last_day
-WHERE p.resource IN (1, 4)
+JOIN imbalance.inadequacy_days i
+    ON i.usage_point = p.usage_point AND i.day_start >= p.first_day AND i.day_start <= p.last_day
+WHERE i.day_start >= %(first)s AND i.day_start <= %(last)s AND i.state <> 7
 
 -- name: make_due_homes
 CREATE TEMPORARY TABLE IF NOT EXISTS due_homes (usage_point int, day_start timestamptz) ON COMMIT DELETE ROWS

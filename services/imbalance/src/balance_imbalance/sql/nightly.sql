@@ -68,5 +68,20 @@ SELECT u.usage_point, d.day
 FROM imbalance.usage_points u CROSS JOIN unnest(%(days)s::timestamptz[]) AS d (day)
 WHERE u.version IS NOT NULL
 
+-- name: first_home_days
+SELECT h.usage_point, d.touched
+FROM imbalance.reading_days r
+JOIN unnest(%(days)s::timestamptz[], %(touched)s::timestamptz[]) AS d (day_start, touched) USING (day_start)
+JOIN (
+    SELECT usage_point, usage_point AS read, valid_from, valid_to FROM imbalance.inadequacy_homes
+    UNION ALL
+    SELECT usage_point, thermometer, valid_from, valid_to FROM imbalance.inadequacy_homes
+) h ON h.read = r.usage_point AND h.valid_from <= d.touched AND h.valid_to > d.touched
+
+-- name: fallen_home_days
+SELECT h.usage_point, d.day
+FROM imbalance.inadequacy_homes h
+JOIN unnest(%(days)s::timestamptz[]) AS d (day) ON h.valid_from <= d.day AND h.valid_to > d.day
+
 -- name: fallen_group_days
 SELECT g.balance_group, d.day FROM imbalance.groups g CROSS JOIN unnest(%(days)s::timestamptz[]) AS d (day)

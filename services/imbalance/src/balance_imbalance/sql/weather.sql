@@ -56,18 +56,23 @@ SELECT usage_point, object_path FROM imbalance.usage_points
 WHERE usage_point = ANY (%(usage_points)s) AND is_outdoor AND resource = 6
 
 -- name: note_thermometers
--- Outdoor thermometers designated, moved or no longer designated: all the days that they read.
+-- Outdoor thermometers designated, moved or no longer designated: the days that they read, as runs. A run ends where
+-- a day lacks, and where the clocks change.
 INSERT INTO imbalance.weather_changes (object_path, first_day, last_day)
-SELECT t.object_path, r.first_day, r.last_day
+SELECT object_path, min(day_start), max(day_start)
 FROM (
-    SELECT e.usage_point, ARRAY(SELECT jsonb_array_elements_text(e.object_path)) AS object_path
-    FROM jsonb_to_recordset(%(thermometers)s::jsonb) AS e (usage_point int, object_path jsonb)
-) t
-CROSS JOIN LATERAL (
-    SELECT min(r.day_start) AS first_day, max(r.day_start) AS last_day
-    FROM imbalance.reading_days r WHERE r.usage_point = t.usage_point
-) r
-WHERE r.first_day IS NOT NULL
+    SELECT
+        t.usage_point,
+        t.object_path,
+        r.day_start,
+        r.day_start - INTERVAL '1 day' * row_number() OVER (PARTITION BY t.usage_point, t.object_path ORDER BY r.day_start) AS run
+    FROM (
+        SELECT e.usage_point, ARRAY(SELECT jsonb_array_elements_text(e.object_path)) AS object_path
+        FROM jsonb_to_recordset(%(thermometers)s::jsonb) AS e (usage_point int, object_path jsonb)
+    ) t
+    JOIN imbalance.reading_days r USING (usage_point)
+) d
+GROUP BY usage_point, object_path, run
 
 -- name: weather_changes
 SELECT id, object_path, first_day, last_day FROM imbalance.weather_changes ORDER BY id LIMIT %(limit)s
@@ -90,8 +95,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS weather_points (
 -- of some groups, or all.
 INSERT INTO weather_points
 SELECT u.usage_point, u.resource, s.first_day, s.last_day, s.until
-FROM weather_spans s
-JOIN imbalance.usage_points u ON u.object_path[1:cardinality(s.object_path)] = s.object_path
+FROM imbalance.usage_points u
+CROSS JOIN LATERAL generate_series(0, cardinality(u.object_path)) AS n (parts)
+JOIN weather_spans s ON s.object_path = u.object_path[1:n.parts]
 WHERE (
         u.resource IN (1, 4)
         OR EXISTS (SELECT FROM imbalance.memberships m WHERE m.usage_point = u.usage_point AND m.role = 1)
