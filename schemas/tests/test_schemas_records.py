@@ -22,6 +22,8 @@ COUNTS = {
     "missing",  # positions
     "register_digits",
     "members_due",
+    "missing_not_listed",
+    "unmetered_not_listed",
     "members_reported",
     "backlog_packets",
     "modules",

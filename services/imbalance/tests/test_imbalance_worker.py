@@ -10,7 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 from balance_imbalance.domain.rules import ALGORITHM_VERSION
-from balance_kernel.quantity import Resource, Unit
+from balance_kernel.quantity import Resource
+from balance_schemas import avsc, catalogue
+from balance_schemas.codec import Codec
 
 pytestmark = pytest.mark.stack
 House = Any  # of conftest.py, which cannot be imported
@@ -278,10 +280,31 @@ def test_every_view_and_column_is_explained(house: House) -> None:
     assert {"v_group_days", "v_group_hours"} <= {row["table_name"] for row in views}
 
 
+def test_a_record_names_some_of_a_great_many_missing_and_the_view_all(house: House) -> None:
+    house.describe(house.meter_of("S"), house.meter_of("A"), house.group_of("G", ["S"], ["A"]))
+    house.hear(house.reading("S", 0, 10), house.reading("A", 0, 10))
+    house.compute()
+    house.rows(
+        "WITH many AS (INSERT INTO imbalance.usage_points (usage_point_id) "
+        "SELECT 'UP-' || lpad(n::text, 61, '0') FROM generate_series(1, 20000) AS n RETURNING usage_point) "
+        "UPDATE imbalance.group_days SET missing = ARRAY(SELECT usage_point FROM many), "
+        "unmetered = ARRAY(SELECT usage_point FROM many LIMIT 5001) RETURNING 1"
+    )
+    value = house.published()["G", 0]
+    assert [len(value[name]) for name in ("missing_usage_points", "unmetered_usage_points")] == [5000, 5000]
+    assert (value["missing_not_listed"], value["unmetered_not_listed"]) == (15_000, 1)
+    assert value["missing_usage_points"][:2] == [f"UP-{n:061}" for n in (1, 2)]
+    codec = Codec({name: n for n, name in enumerate(avsc.names(), start=1)}, raw_timestamps=True)
+    limit = catalogue.load().topics[catalogue.IMBALANCE].max_message_bytes
+    assert len(codec.encode("balance.v1.GroupDayComputed", value)) < limit
+    assert len(house.days("G")[0]["missing_usage_points"]) == 20_000
+
+
 def test_the_views_know_every_resource_and_unit(house: House) -> None:
-    for view in ("v_group_days", "v_group_hours"):
-        (text,) = house.rows(f"SELECT pg_get_viewdef('imbalance.{view}'::regclass) AS text")
-        assert [one for one in (*Resource, *Unit) if f"'{one.value}'" not in text["text"]] == []
+    query = "SELECT imbalance.resource_name(%s::int) AS resource, imbalance.unit_name(%s::int) AS unit"
+    named = [house.rows(query, resource.code, resource.code)[0] for resource in Resource]
+    expected = [{"resource": each.value, "unit": each.unit.value} for each in Resource]
+    assert named == expected
 
 
 def test_a_panel_that_bounds_the_day_reads_that_days_partition_alone(house: House) -> None:

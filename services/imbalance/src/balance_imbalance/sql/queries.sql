@@ -367,6 +367,7 @@ UPDATE imbalance.groups g SET filled_from = g.first_day, filled_to = %(last)s
 WHERE g.balance_group = ANY (%(groups)s)
 
 -- name: current_group_days
+-- A record names 5,000 usage points in each list: two lists of many more would be larger than the topic takes.
 SELECT
     g.group_id,
     g.resource,
@@ -375,11 +376,13 @@ SELECT
         SELECT u.usage_point_id FROM imbalance.usage_points u
         WHERE u.usage_point = ANY (d.missing)
         ORDER BY u.usage_point_id COLLATE "C"
+        LIMIT 5000
     ) AS missing_usage_points,
     ARRAY(
         SELECT u.usage_point_id FROM imbalance.usage_points u
         WHERE u.usage_point = ANY (d.unmetered)
         ORDER BY u.usage_point_id COLLATE "C"
+        LIMIT 5000
     ) AS unmetered_usage_points
 FROM unnest(%(groups)s::int[], %(day_starts)s::timestamptz[]) AS k (balance_group, day_start)
 JOIN imbalance.group_days d USING (balance_group, day_start)
