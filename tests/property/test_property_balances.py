@@ -29,11 +29,7 @@ from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
 from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeatherMarks, PostgresWeatherStore
-from balance_imbalance.adapters.publishing import GroupDayRenderer
-from balance_imbalance.adapters.publishing_by_topic import TopicRenderer
-from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
-from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
-from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
+from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.computing.inadequacy import Inadequacy
 from balance_imbalance.computing.onsets import Watching
@@ -48,7 +44,7 @@ from balance_oracle.balance_worlds import BalanceWorld, make_balance_world, make
 from balance_oracle.describe import Described
 from balance_oracle.fleets import PLACES
 from balance_oracle.spans import all_spans
-from balance_schemas import avsc, catalogue
+from balance_schemas import avsc
 from balance_schemas.codec import Codec
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
@@ -105,13 +101,7 @@ class Service:
             self.rules.grace_s,
             lambda *_: None,
         )
-        self.render = TopicRenderer(
-            {
-                catalogue.IMBALANCE: together(GroupDayRenderer(CODEC), OnsetRenderer(CODEC)),
-                catalogue.FORECASTS: ForecastRenderer(CODEC),
-                catalogue.INADEQUACY: InadequacyRenderer(CODEC),
-            }
-        )
+        self.render = Renderer(CODEC)
         self.steps: Sequence[Callable[[], int]] = (
             *(one.step for one in forecasts),
             inadequacy.step,

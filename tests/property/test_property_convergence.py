@@ -21,11 +21,11 @@ from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import make_pool
 from balance_chassis.testing import NewInstallation
 from balance_imbalance import handlers as imbalance
+from balance_imbalance.adapters import publishing as imbalance_publishing
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister as ImbalanceRegister
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
-from balance_imbalance.adapters.publishing import GroupDayRenderer
 from balance_imbalance.domain.rules import Rules as ImbalanceRules
 from balance_imbalance.entrypoints import kafka as imbalance_kafka
 from balance_ingest import handlers as ingest
@@ -177,10 +177,13 @@ class Services:
         return len(told)
 
     def publish_group_days(self) -> int:
-        return len(self._publish(self.imbalance_pool, "imbalance", GroupDayRenderer(CODEC)))
+        return len(self._publish(self.imbalance_pool, "imbalance", imbalance_publishing.Renderer(CODEC)))
 
     def _publish(
-        self, pool: ConnectionPool[Connection[Any]], schema: str, render: Renderer | GroupDayRenderer
+        self,
+        pool: ConnectionPool[Connection[Any]],
+        schema: str,
+        render: Renderer | imbalance_publishing.Renderer,
     ) -> list[tuple[bytes, str]]:
         outbox, values = Outbox(schema), []
         with pool.connection() as connection:

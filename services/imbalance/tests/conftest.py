@@ -17,7 +17,7 @@ from balance_chassis.testing import Installation
 from balance_imbalance.adapters.postgres import PostgresGroupDayStore
 from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
-from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.adapters.publishing import GROUP_DAY_KEY, Renderer
 from balance_imbalance.domain.messages import (
     Asset,
     Group,
@@ -134,10 +134,11 @@ class House:
 
     def published(self) -> Mapping[tuple[str, int], Mapping[str, Any]]:
         """What the outbox names, rendered, decoded and forgotten, by group and number of the day."""
-        outbox, render = Outbox("imbalance"), GroupDayRenderer(CODEC)
+        outbox, render = Outbox("imbalance"), Renderer(CODEC)
         with self.pool.connection() as conn:
             rows = outbox.claim(conn, 1000)
-            values = [CODEC.decode(outgoing.value or b"")[1] for outgoing in render(conn, rows)]
+            ours = [row for row in rows if row.keys[0][0] == GROUP_DAY_KEY]
+            values = [CODEC.decode(outgoing.value or b"")[1] for outgoing in render(conn, ours)]
             outbox.forget(conn, rows)
         return {
             (value["group_id"], number_of(datetime.fromtimestamp(value["day_start_at"] // 1000, UTC))): value

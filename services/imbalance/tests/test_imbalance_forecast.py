@@ -11,7 +11,7 @@ import pytest
 from balance_chassis.outbox import Outbox
 from balance_imbalance.adapters.postgres_forecasts import MarkForecastsOfWeather, PostgresForecasts
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
-from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
+from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.domain.kinds import FORECAST, GROUP_FORECAST
 from balance_imbalance.domain.messages import UsagePoint
@@ -79,7 +79,7 @@ class Keeper:
 
     def published(self) -> Sequence[Mapping[str, Any]]:
         """Forecasts named to the publisher, rendered, decoded and forgotten."""
-        outbox, render = Outbox("imbalance"), ForecastRenderer(CODEC)
+        outbox, render = Outbox("imbalance"), Renderer(CODEC)
         with self.house.pool.connection() as conn:
             rows = outbox.claim(conn, 1000)
             ours = [row for row in rows if "forecasts" in row.topic]

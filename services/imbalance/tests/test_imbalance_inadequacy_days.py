@@ -15,7 +15,7 @@ from balance_chassis.markers import Markers
 from balance_chassis.outbox import Outbox
 from balance_imbalance.adapters.postgres_inadequacy import MarkWeather, PostgresInadequacy
 from balance_imbalance.adapters.postgres_weather import PostgresWeatherMarks, PostgresWeatherStore
-from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
+from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.domain.days import last_ended
 from balance_imbalance.domain.equipment import ChannelFitting
 from balance_imbalance.domain.inadequacy import InadequacyRules
@@ -322,7 +322,7 @@ def test_what_changed_is_published_and_nothing_else(block: Block) -> None:
 
 def published(block: Block) -> Sequence[Mapping[str, Any]]:
     """What the outbox names, rendered, decoded and forgotten."""
-    outbox, render = Outbox("imbalance"), InadequacyRenderer(CODEC)
+    outbox, render = Outbox("imbalance"), Renderer(CODEC)
     with block.house.pool.connection() as conn:
         rows = [row for row in outbox.claim(conn, 1000) if row.topic == catalogue.INADEQUACY]
         values = [CODEC.decode(outgoing.value or b"")[1] for outgoing in render(conn, rows)]

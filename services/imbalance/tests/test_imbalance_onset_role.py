@@ -21,7 +21,7 @@ from balance_chassis.lag import group_lag
 from balance_chassis.outbox import Outbox
 from balance_chassis.publisher import Outgoing
 from balance_chassis.testing import Installation, NewInstallation
-from balance_imbalance.adapters.publishing import GroupDayRenderer
+from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.entrypoints.kafka import ONSET_GROUP
 from balance_schemas import catalogue
 
@@ -65,7 +65,7 @@ def computed(house: Any) -> None:
 
 def messages(house: Any, installation: Installation) -> Sequence[Outgoing]:
     """What the publisher would send, in the order of days, so that groups alternate."""
-    outbox, render = Outbox("imbalance"), GroupDayRenderer(make_codec(installation.settings().registry))
+    outbox, render = Outbox("imbalance"), Renderer(make_codec(installation.settings().registry))
     with house.pool.connection() as conn:
         outgoing = render(conn, outbox.claim(conn, 1000))
     return sorted(outgoing, key=lambda one: dict(one.headers)["ce_id"].split(b"/")[1:])

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from balance_chassis.outbox import Outbox
 from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
-from balance_imbalance.adapters.publishing import GroupDayRenderer
-from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
+from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.computing.onsets import Watching
 from balance_imbalance.domain.messages import ChangedGroupDay
 from balance_imbalance.domain.onset_rules import OnsetRules
@@ -65,7 +64,7 @@ class Watch:
 
     def published(self) -> list[tuple[str, Mapping[str, Any]]]:
         """What the outbox names of onsets and alarms, forgotten."""
-        outbox, render = Outbox("imbalance"), together(GroupDayRenderer(CODEC), OnsetRenderer(CODEC))
+        outbox, render = Outbox("imbalance"), Renderer(CODEC)
         with self.house.pool.connection() as conn:
             rows = outbox.claim(conn, 1000)
             values = [CODEC.decode(outgoing.value or b"") for outgoing in render(conn, rows)]

@@ -31,11 +31,7 @@ from balance_imbalance.adapters.postgres_readings import PostgresReadingDayStore
 from balance_imbalance.adapters.postgres_register import PostgresRegister
 from balance_imbalance.adapters.postgres_waiting import read_waiting
 from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeatherMarks, PostgresWeatherStore
-from balance_imbalance.adapters.publishing import GroupDayRenderer
-from balance_imbalance.adapters.publishing_by_topic import TopicRenderer
-from balance_imbalance.adapters.publishing_forecasts import ForecastRenderer
-from balance_imbalance.adapters.publishing_inadequacy import InadequacyRenderer
-from balance_imbalance.adapters.publishing_onsets import OnsetRenderer, together
+from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.adapters.weather_http import WeatherClient
 from balance_imbalance.computing.forecasting import Forecasts
@@ -106,7 +102,7 @@ class Assembly:
                 self._pool,
                 SCHEMA,
                 make_producer(settings.installation.kafka),
-                self._renderer(),
+                Renderer(self._codec),
                 kafka=settings.installation.kafka,
                 metrics=metrics,
             ),
@@ -159,15 +155,6 @@ class Assembly:
     def _recompute_from(self) -> datetime | None:
         day = self._settings.recompute_from
         return self._calendar.start_of(day) if day else None
-
-    def _renderer(self) -> TopicRenderer:
-        return TopicRenderer(
-            {
-                catalogue.IMBALANCE: together(GroupDayRenderer(self._codec), OnsetRenderer(self._codec)),
-                catalogue.FORECASTS: ForecastRenderer(self._codec),
-                catalogue.INADEQUACY: InadequacyRenderer(self._codec),
-            }
-        )
 
     def _inadequacy(self, store: PostgresGroupDayStore) -> Inadequacy:
         rules = self._settings.rules

@@ -24,6 +24,7 @@ from balance_imbalance.adapters.group_day_rows import COLUMNS, TYPES, to_row_gro
 from balance_imbalance.adapters.partitions import Partitions
 from balance_imbalance.adapters.postgres_nightly import mark_late_group_days
 from balance_imbalance.adapters.postgres_weather import read_weather
+from balance_imbalance.adapters.publishing import GROUP_DAY_KEY
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.adapters.register_rows import (
     read_equipment,
@@ -298,7 +299,8 @@ class PostgresGroupDayWork:
     def _publish(self, changed: Sequence[tuple[int, tuple[int, datetime]]]) -> None:
         """Live before backlog; some keys a row, so that a pass of the publisher is neither tiny nor huge."""
         for lane in sorted({lane for lane, _ in changed}):
-            keys = [[group, int(day.timestamp())] for each, (group, day) in changed if each == lane]
+            ours = [key for each, key in changed if each == lane]
+            keys = [[GROUP_DAY_KEY, group, int(day.timestamp())] for group, day in ours]
             for start in range(0, len(keys), _KEYS_AN_OUTBOX_ROW):
                 self._outbox.add(
                     self._conn, catalogue.IMBALANCE, keys[start : start + _KEYS_AN_OUTBOX_ROW], lane

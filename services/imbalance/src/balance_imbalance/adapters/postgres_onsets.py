@@ -22,7 +22,7 @@ from balance_imbalance.adapters.onset_rows import (
     to_columns_onsets,
     to_row_state,
 )
-from balance_imbalance.adapters.publishing_onsets import HOUR_ALARM_KEY, ONSET_KEY
+from balance_imbalance.adapters.publishing import HOUR_ALARM_KEY, ONSET_KEY
 from balance_imbalance.adapters.queries import SCHEMA, statement
 from balance_imbalance.domain.onset import Followed, State
 from balance_imbalance.domain.onset_rules import ONSET_VERSION, OnsetRules

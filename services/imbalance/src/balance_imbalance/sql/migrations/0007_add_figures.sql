@@ -1,3 +1,6 @@
+-- A key of a group-day begins with a word: its topic has other records now. What is unsent is of group-days alone.
+UPDATE outbox SET keys = (SELECT jsonb_agg('["group-day"]'::jsonb || k) FROM jsonb_array_elements(keys) AS k);
+
 -- Names of the numbers that tables hold, by the contract.
 CREATE FUNCTION resource_name(resource int) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
