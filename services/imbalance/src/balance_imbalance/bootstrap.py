@@ -111,8 +111,8 @@ class Assembly:
             Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=5.0, share=0.3),
             Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
             Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, share=0.3),
-            Worker("waiting", self._look, metrics=metrics, idle_s=30.0),
             Worker("set-aside", self._returning().step, metrics=metrics, idle_s=10.0),
+            Worker("waiting", self._look, metrics=metrics, idle_s=30.0),
             self._assets(),
             self._weather(),
         ]
