@@ -162,6 +162,8 @@ class Markers:
     def _taken(
         self, conn: Connection[Any], which: LiteralString, limit: int, quiet_s: float
     ) -> Sequence[tuple[int, datetime, int]]:
+        # By key, then by place: markers come by the 10,000 and go, and a planner that has not yet seen them
+        # come would read all of them for each.
         return conn.execute(
             f"""
             WITH oldest AS (
@@ -171,9 +173,15 @@ class Markers:
                     ORDER BY id LIMIT %(limit)s
                 ) aged
             ), gone AS (
-                DELETE FROM {self._table} m USING oldest
-                WHERE m.subject_id = oldest.subject_id AND m.day_start = oldest.day_start
-                RETURNING m.subject_id, m.day_start, m.lane
+                DELETE FROM {self._table} WHERE ctid = ANY (ARRAY(
+                    SELECT m.at FROM oldest
+                    CROSS JOIN LATERAL (
+                        SELECT t.ctid AS at FROM {self._table} t
+                        WHERE t.subject_id = oldest.subject_id AND t.day_start = oldest.day_start
+                        OFFSET 0
+                    ) m
+                ))
+                RETURNING subject_id, day_start, lane
             )
             SELECT subject_id, day_start, min(lane) FROM gone GROUP BY subject_id, day_start
             ORDER BY subject_id, day_start
