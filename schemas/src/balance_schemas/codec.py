@@ -93,6 +93,11 @@ class Codec:
         """The framed bytes of a record that is Avro of its newest schema already. Raises KeyError."""
         return self._headers[record_name] + avro
 
+    def newest_avro(self, record_name: str, data: bytes) -> bytes | None:
+        """The Avro of framed bytes of a record's newest schema; None for any other bytes. Raises KeyError."""
+        ours = data.startswith(self._headers[record_name]) and len(data) <= MAX_BYTES
+        return data[_HEADER.size :] if ours else None
+
     def decode(self, data: bytes) -> tuple[str, dict[str, Any]]:
         """(full name of the record, value) of framed bytes. Raises Undecodable."""
         schema_id = schema_id_of(data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 from balance_chassis.lanes import BACKLOG, LIVE
@@ -49,7 +50,7 @@ def day_start(number: int) -> int:
 def reading(point: str, day: int, value: int | Sequence[int], version: int = 1, **given: Any) -> ReadingDay:
     """A reading day; one value stands for all hours. ``qualities`` as codes."""
     hours = CALENDAR.hours(datetime.fromtimestamp(day_start(day), UTC))
-    values = [value] * hours if isinstance(value, int) else list(value)
+    values = np.array([value] * hours if isinstance(value, int) else list(value), np.int64)
     return ReadingDay(point, day_start(day), 3600, version, values, given.get("qualities"))
 
 

@@ -91,7 +91,7 @@ def test_readings_with_quality_hold_zero_where_there_is_no_value() -> None:
     given = readings(day(values=[7] * 22 + [None, None], qualities=qualities))
     message = wire.from_wire_reading_days(given, CALENDAR)
     assert message.clock_at == DAY
-    assert message.days[0].values == [7] * 22 + [0, 0]
+    assert message.days[0].values.tolist() == [7] * 22 + [0, 0]
     assert message.days[0].qualities == [1] * 20 + [2, 3, 4, 5]
 
 

@@ -155,10 +155,10 @@ def _member(name: str, role: Role) -> NamedMembership:
 
 
 def _readings(day: WarmDay) -> Iterator[ReadingDay]:
-    for home, (gas, room) in enumerate(zip(day.gas.tolist(), day.indoor.tolist(), strict=True)):
+    for home, (gas, room) in enumerate(zip(day.gas, day.indoor, strict=True)):
         yield ReadingDay(name_of(home), day.start_s, 3600, 1, gas, None)
         yield ReadingDay(f"{name_of(home)}/t", day.start_s, 3600, 1, room, None)
-    for building, supply in enumerate(day.supply.tolist()):
+    for building, supply in enumerate(day.supply):
         yield ReadingDay(f"S-{building}", day.start_s, 3600, 1, supply, None)
 
 

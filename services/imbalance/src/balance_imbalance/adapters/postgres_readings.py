@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+from balance_chassis.copying import Column, copy_columns
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import copy_binary
 from balance_kernel.calendar import Calendar
@@ -21,6 +24,7 @@ from balance_imbalance.domain.messages import ReadingDay
 from balance_imbalance.domain.rules import Rules
 
 _TABLE = f"{SCHEMA}.reading_days"
+_INCOMING = "incoming_reading_days"
 _COLUMNS = ("usage_point", "day_start", "step_s", "values", "qualities", "version")
 _TYPES = ("int4", "timestamptz", "int4", "int8[]", "int2[]", "int8")
 
@@ -77,19 +81,26 @@ class PostgresReadingDayStore:
             return 0
         conn.execute(statement("make_changed_readings"))
         conn.execute(statement("make_incoming_readings"))
-        rows = (
+        plain: defaultdict[int, list[ReadingDay]] = defaultdict(list)
+        for day in days:
+            if day.qualities is None:
+                plain[len(day.values)].append(day)
+        odd = (
             (
                 numbers[day.usage_point_id],
                 instants[day.day_start],
                 day.step_s,
-                day.values,
+                day.values.tolist(),
                 day.qualities,
                 day.version,
             )
             for day in days
+            if day.qualities is not None
         )
         with conn.cursor() as cur:
-            copy_binary(cur, "incoming_reading_days", _COLUMNS, _TYPES, rows)
+            for same_length in plain.values():
+                copy_columns(cur, _INCOMING, _columns(same_length, numbers))
+            copy_binary(cur, _INCOMING, _COLUMNS, _TYPES, odd)
         return conn.execute(statement("upsert_readings")).rowcount
 
     def _mark(self, conn: Connection[Any]) -> None:
@@ -106,3 +117,14 @@ class PostgresReadingDayStore:
         )
         self._markers.add(conn, touched.fetchall(), self._lane)
         mark_late_readings(conn, self._calendar, OF_READINGS, starts)
+
+
+def _columns(days: Sequence[ReadingDay], numbers: Mapping[str, int]) -> Sequence[Column]:
+    """Days of one length without qualities."""
+    return [
+        ("usage_point", "int4", np.array([numbers[day.usage_point_id] for day in days])),
+        ("day_start", "timestamptz", np.array([day.day_start for day in days])),
+        ("step_s", "int4", np.array([day.step_s for day in days])),
+        ("values", "int8", np.stack([day.values for day in days])),
+        ("version", "int8", np.array([day.version for day in days])),
+    ]

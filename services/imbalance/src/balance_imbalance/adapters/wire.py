@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 from balance_chassis.errors import BadRecord
 from balance_kernel.calendar import HOUR_S, Calendar
 from balance_kernel.quantity import Quality
 
+from balance_imbalance.adapters.plain_days import PlainDays
 from balance_imbalance.domain.messages import ReadingDay, ReadingDays
 
 READING_DAYS = "balance.v1.ReadingDaysComputed"
@@ -34,6 +36,25 @@ def from_wire_reading_days(value: Mapping[str, Any], calendar: Calendar) -> Read
     return ReadingDays(clock_at, [_reading_day(day, calendar) for day in value["days"]])
 
 
+def from_plain_days(plain: PlainDays, calendar: Calendar) -> ReadingDays | None:
+    """The same from columns; None when `from_wire_reading_days` would refuse them."""
+    hours, ids = plain.values.shape[1], plain.usage_point_ids
+    starts = plain.day_starts_ms // 1000
+    known = [_EARLIEST_MS <= ms <= _LATEST_MS for ms in (plain.clock_at_ms, *plain.day_starts_ms.tolist())]
+    if not all(known) or any(_hours(start, calendar) != hours for start in set(starts.tolist())):
+        return None
+    if np.abs(plain.values).max() > MOST_VALUE or any(not name or "\x00" in name for name in ids):
+        return None
+    columns = ids, starts.tolist(), plain.versions.tolist(), plain.values
+    return ReadingDays(
+        plain.clock_at_ms // 1000,
+        [
+            ReadingDay(usage_point_id, start, HOUR_S, version, values, None)
+            for usage_point_id, start, version, values in zip(*columns, strict=True)
+        ],
+    )
+
+
 def _reading_day(day: Mapping[str, Any], calendar: Calendar) -> ReadingDay:
     usage_point_id = check_id(day["usage_point_id"], "usage_point_id")
     day_start = instant(day["day_start_at"], "day_start_at")
@@ -56,7 +77,7 @@ def _reading_day(day: Mapping[str, Any], calendar: Calendar) -> ReadingDay:
         raise BadRecord(f"{where}: expected a value for every VALID, ESTIMATED or EDITED hour, found null")
     if max(values) > MOST_VALUE or min(values) < -MOST_VALUE:
         raise BadRecord(f"{where}: expected values up to {MOST_VALUE}, found {max(map(abs, values))}")
-    return ReadingDay(usage_point_id, day_start, HOUR_S, day["version"], values, codes)
+    return ReadingDay(usage_point_id, day_start, HOUR_S, day["version"], np.array(values, np.int64), codes)
 
 
 def _hours(day_start: int, calendar: Calendar) -> int:

@@ -14,6 +14,7 @@ from balance_kernel.plans import SessionSetting, Setting
 from balance_kernel.quantity import Resource, Role
 
 from balance_imbalance.domain.equipment import ChannelFitting
+from balance_imbalance.domain.figures import Ints
 from balance_imbalance.domain.register import Meter
 
 
@@ -21,15 +22,15 @@ from balance_imbalance.domain.register import Meter
 class ReadingDay:
     """One metering day of one usage point.
 
-    ``values`` are base units by hour, 0 where ``qualities`` (codes by hour, None when all are VALID) has no
-    value.
+    ``values`` (h,) are base units by hour, 0 where ``qualities`` (codes by hour, None when all are VALID) has
+    no value.
     """
 
     usage_point_id: str
     day_start: int
     step_s: int
     version: int
-    values: Sequence[int]
+    values: Ints
     qualities: Sequence[int] | None
 
 

@@ -10,6 +10,7 @@ from balance_kernel.calendar import Calendar
 from balance_schemas.codec import Codec
 
 from balance_imbalance.adapters import wire, wire_assets, wire_group_days, wire_onsets, wire_weather
+from balance_imbalance.adapters.plain_days import plain_days
 from balance_imbalance.domain.messages import Asset, ChangedGroupDay, ReadingDays
 from balance_imbalance.domain.weather_reports import WeatherReport
 
@@ -25,6 +26,11 @@ OUR_OWN = "what came of group-days starts nothing"
 
 def decode_readings(codec: Codec, calendar: Calendar, data: bytes | None) -> ReadingDays:
     """Reading days of framed bytes; ``codec`` gives raw timestamps. Raises BadRecord."""
+    avro = codec.newest_avro(wire.READING_DAYS, data or b"")
+    plain = None if avro is None else plain_days(avro)
+    days = None if plain is None else wire.from_plain_days(plain, calendar)
+    if days is not None:
+        return days
     name, value = decoded(codec, data)
     if name != wire.READING_DAYS:
         raise BadRecord(f"expected {wire.READING_DAYS}, found {name}: written to the wrong topic")

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from balance_chassis.copying import copy_columns
 from balance_chassis.postgres import copy_binary
 from psycopg import Cursor
 
-from balance_ingest.adapters.copying import copy_columns
 from balance_ingest.domain.days import HOUR_S, Ints
 from balance_ingest.domain.evidence import POINTS_STEP, Block, Points, Shape
 from balance_ingest.domain.join import ABSENT, Bools, Slots

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from balance_chassis.copying import Numbers
 from balance_kernel.quantity import Resource
 from psycopg import Connection
 
-from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import Ints
 from balance_ingest.domain.edits import Edit, in_order

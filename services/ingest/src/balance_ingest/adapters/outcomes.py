@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from balance_chassis.copying import Numbers, copy_columns
 from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.outbox import Outbox
 from balance_chassis.postgres import copy_binary
@@ -15,7 +16,6 @@ from balance_schemas import catalogue
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from balance_ingest.adapters.copying import Numbers, copy_columns
 from balance_ingest.adapters.queries import statement
 from balance_ingest.adapters.wire import to_json_element
 from balance_ingest.domain.days import EARLIEST, LATEST

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from balance_chassis.copying import Numbers, NumbersLoader
 from balance_kernel.quantity import Resource
 from psycopg import Connection, Cursor
 
 from balance_ingest.adapters import columnar
-from balance_ingest.adapters.copying import Numbers, NumbersLoader
 from balance_ingest.adapters.queries import statement
 from balance_ingest.domain.days import HOUR_S, Ints, as_datetime
 

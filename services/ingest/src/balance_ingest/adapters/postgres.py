@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from balance_chassis.copying import Numbers
 from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import ensure_partitions
 from psycopg import Connection
 
-from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.histories import Histories
 from balance_ingest.adapters.outcomes import SCHEMA
 from balance_ingest.adapters.queries import statement

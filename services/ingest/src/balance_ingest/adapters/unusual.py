@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
+from balance_chassis.copying import Numbers
 from psycopg import Connection
 
-from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.histories import from_row_usage_point
 from balance_ingest.adapters.outcomes import Findings, name_findings
 from balance_ingest.adapters.queries import rows_of, statement

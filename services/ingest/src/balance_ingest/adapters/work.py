@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from balance_chassis.copying import Numbers
 from balance_chassis.lanes import BACKLOG, LIVE
 from balance_chassis.markers import Markers
 from balance_chassis.postgres import ensure_partitions
@@ -16,7 +17,6 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from balance_ingest.adapters import telemetry
-from balance_ingest.adapters.copying import Numbers
 from balance_ingest.adapters.estimated_days import EstimatedDays
 from balance_ingest.adapters.evidence_rows import copy_block, copy_points, from_rows
 from balance_ingest.adapters.histories import Histories

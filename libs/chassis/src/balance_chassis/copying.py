@@ -15,12 +15,14 @@ from psycopg.pq import Format
 
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 _TRAILER = b"\xff\xff"
-_TYPES = {"int2": (">i2", 21), "int4": (">i4", 23), "int8": (">i8", 20)}
+_TYPES = {"int2": (">i2", 21), "int4": (">i4", 23), "int8": (">i8", 20), "timestamptz": (">i8", 1184)}
+_EPOCH_S = 946_684_800
+"""2000-01-01 UTC, from which PostgreSQL counts microseconds."""
 _LAYOUTS = {oid: layout for layout, oid in _TYPES.values()}
 
 Column = tuple[str, str, NDArray[Any]]
-"""(name, int2 | int4 | int8, numbers): one axis for plain columns, two for arrays of one length; nothing is
-null.
+"""(name, int2 | int4 | int8 | timestamptz, numbers): one axis for plain columns, two for arrays of one length
+(integers); instants are seconds since 1970 (UTC); nothing is null.
 """
 
 
@@ -89,9 +91,13 @@ def rows_of(columns: Sequence[Column]) -> NDArray[Any]:
         if numbers.ndim == 2:
             _fill_array(rows, index, kind, numbers)
         else:
-            rows[f"size{index}"] = int(kind[-1])
-            rows[f"value{index}"] = numbers
+            rows[f"size{index}"] = np.dtype(_TYPES[kind][0]).itemsize
+            rows[f"value{index}"] = _microseconds(numbers) if kind == "timestamptz" else numbers
     return rows
+
+
+def _microseconds(seconds: NDArray[Any]) -> NDArray[Any]:
+    return (seconds - _EPOCH_S) * 1_000_000
 
 
 def _plain_layout(index: int, kind: str) -> list[Any]:
