@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -50,6 +50,7 @@ class WeatherHouse:
 
     def __init__(self, house: Any) -> None:
         self.house = house
+        self.marked: list[int] = []
 
     def tell(
         self,
@@ -80,7 +81,7 @@ class WeatherHouse:
 
     def mark(self) -> set[tuple[str, int]]:
         """Mark what depends on changed weather; what was marked, forgotten again."""
-        marks = PostgresWeatherMarks(self.house.pool, self.house.calendar, 28)
+        marks = PostgresWeatherMarks(self.house.pool, self.house.calendar, 28, (), self.marked.append)
         step = MarkingWeather(marks)
         while step.step():
             pass
@@ -201,6 +202,7 @@ def test_group_days_that_depend_on_it_are_marked_and_no_others(at: WeatherHouse)
     assert at.mark() == set()
     at.tell(TOWN, 4, 1_000)
     assert at.mark() == {("G", day) for day in range(4, 33)}
+    assert sum(at.marked) == 29
     at.tell(TOWN, 2, 1_000)
     # Day 2 itself is of a group of gas: its base conditions; on day 2 nobody is missing.
     assert at.mark() == {("G", day) for day in range(2, 31)}
@@ -248,6 +250,17 @@ def test_a_reading_of_an_outdoor_thermometer_marks(at: WeatherHouse) -> None:
     assert at.mark() == {("G", 40)}
     at.house.hear(outdoor_reading(at, "T-1", 40, 5_000, version=2))
     assert at.mark() == set()
+
+
+def test_a_thermometer_that_was_silent_for_long_marks_the_days_that_it_read(at: WeatherHouse) -> None:
+    grouped(at)
+    days = [*range(3), *range(20, 30)]
+    at.house.hear(*(outdoor_reading(at, "T-1", day, 5_000) for day in days))
+    at.house.settle()
+    at.house.describe(at.point("T-1", Resource.TEMPERATURE, TOWN, outdoor=True))
+    spans = at.house.rows("SELECT first_day, last_day FROM imbalance.weather_changes ORDER BY 1")
+    assert {at.number(row["first_day"]) for row in spans} == {0, 20, 29}, "the clocks change on day 28"
+    assert {at.number(row["last_day"]) for row in spans} == {2, 28, 29}
 
 
 def test_a_thermometer_designated_moved_and_no_longer_outdoor_marks_the_days_that_it_read(
@@ -314,6 +327,24 @@ def test_a_day_of_23_hours_is_shown_as_such(at: WeatherHouse) -> None:
         (24, "COMPLETE", 0),
         (23, "COMPLETE", 0),
     ]
+
+
+def test_a_bounded_query_is_quick_whatever_days_there_are(at: WeatherHouse) -> None:
+    """A day at each end of time is inherited by a hundred streets: each has 100,000 days then."""
+    store = PostgresWeatherStore(at.house.pool)
+    ends = [at.house.calendar.start_of(date(year, 1, 1)) for year in (1926, 2199)]
+    told = [((), int(end.timestamp())) for end in ends]
+    told += [((*TOWN, f"{n}"), at.house.day_start(day)) for n in range(100) for day in range(5)]
+    store.store(
+        [WeatherReport(WeatherDay(path, FILE, "f", start, (1_000,) * 24), 1, 0) for path, start in told]
+    )
+    with at.house.pool.connection() as conn:
+        conn.execute("SET LOCAL statement_timeout = '3s'")
+        rows = conn.execute(
+            "SELECT coverage, count(*) FROM imbalance.v_weather WHERE day_start BETWEEN %s AND %s GROUP BY 1",
+            [at.instant(4), at.instant(5)],
+        )
+        assert dict(rows.fetchall()) == {"COMPLETE": 100, "NONE": 102}
 
 
 def test_the_view_says_what_is_computed_with(at: WeatherHouse) -> None:

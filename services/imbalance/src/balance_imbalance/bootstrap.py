@@ -34,6 +34,7 @@ from balance_imbalance.adapters.postgres_weather import AlsoMark, PostgresWeathe
 from balance_imbalance.adapters.publishing import Renderer
 from balance_imbalance.adapters.queries import SCHEMA
 from balance_imbalance.adapters.weather_http import WeatherClient
+from balance_imbalance.adapters.weather_service import WeatherService
 from balance_imbalance.computing.forecasting import Forecasts
 from balance_imbalance.computing.inadequacy import Inadequacy
 from balance_imbalance.computing.onsets import Watching, group_of
@@ -217,13 +218,7 @@ class Assembly:
 
     def weather(self) -> Sequence[Runnable]:
         """What a weather service tells, to the topic of weather."""
-        service, kafka_settings = self._settings.weather, self._settings.installation.kafka
-        if service is None:
-            raise Fatal(
-                f"role weather: {WEATHER_SERVICE} is not set: name the file that describes the weather "
-                "service, see docs/how-tos/weather.md",
-                EXIT_SETTINGS,
-            )
+        service, kafka_settings = _described(self._settings), self._settings.installation.kafka
         asked = self._metrics.weather_asked
         return [
             WeatherPoller(
@@ -264,7 +259,8 @@ class Assembly:
     def _marking_weather(self) -> handlers.MarkingWeather:
         rules = self._settings.rules
         also: Sequence[AlsoMark] = [MarkWeather(), MarkForecastsOfWeather(self._calendar)]
-        marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days, also)
+        marked = self._metrics.group_days_marked_by_weather.inc
+        marks = PostgresWeatherMarks(self._pool, self._calendar, rules.lookback_days, also, marked)
         return handlers.MarkingWeather(marks)
 
     def _weather(self) -> Sink[WeatherReport]:
@@ -299,4 +295,20 @@ ROLES: dict[str, Callable[[Assembly], Sequence[Runnable]]] = {
 def build(settings: ImbalanceSettings, role: str) -> Callable[[Process], Sequence[Runnable]]:
     """What `run_process` calls to make the runnables of a role. Raises KeyError for an unknown role."""
     make = ROLES[role]
-    return lambda process: make(Assembly(settings, process))
+
+    def runnables(process: Process) -> Sequence[Runnable]:
+        if make is Assembly.weather:
+            _described(settings)  # before anybody is waited for
+        return make(Assembly(settings, process))
+
+    return runnables
+
+
+def _described(settings: ImbalanceSettings) -> WeatherService:
+    if settings.weather is None:
+        raise Fatal(
+            f"role weather: {WEATHER_SERVICE} is not set: name the file that describes the weather service, "
+            "see docs/how-tos/weather.md",
+            EXIT_SETTINGS,
+        )
+    return settings.weather

@@ -26,6 +26,11 @@ class ImbalanceMetrics:
             "Weather days of sources whose temperatures changed",
             registry=registry,
         )
+        self.group_days_marked_by_weather = Counter(
+            "balance_imbalance_group_days_marked_by_weather_total",
+            "Group-days marked because the weather changed",
+            registry=registry,
+        )
         self.weather_asked = Counter(
             "balance_imbalance_weather_service_asked_total",
             "Questions to the weather service, by whether there was weather in the answer",

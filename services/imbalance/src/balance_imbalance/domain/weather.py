@@ -2,6 +2,8 @@
 (docs/domain.md §5).
 
 Temperatures and degree-days are thousandths of a degree Celsius; day starts are seconds since 1970 (UTC).
+The view `v_weather` has the rules of §5.1 and §5.2 once more, in SQL; what holds the two together is
+test_the_view_says_what_is_computed_with (tests/test_imbalance_weather_stack.py).
 """
 
 from __future__ import annotations
