@@ -1,6 +1,6 @@
-"""A process in which something never ends: a `task` that swallows its cancellation, or a `thread`.
+"""A process in which something never ends: a `task` that swallows its cancellation, a `thread`, or a `part`.
 
-Arguments: which of the two; `stop` to be asked to end, `fail` to end by an error.
+Arguments: which of them; `stop` to be asked to end, `fail` to end by an error.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from balance_chassis.threads import OneThread
 
 for module in (lifecycle, command_line):
     setattr(module, "LEFT_OVER_S", 0.5)  # noqa: B010 - each has its name for it
+lifecycle.STOPPING_S = 0.5 if sys.argv[1] == "part" else 20
 WHAT, HOW = sys.argv[1:]
 _LEFT: list[Any] = []
 
@@ -42,20 +43,31 @@ class Part:
         """See the protocol."""
         if WHAT == "task":
             _LEFT.append(asyncio.create_task(swallowing()))
-        else:
+        elif WHAT == "thread":
             thread = OneThread("left over")
             _LEFT.append(asyncio.create_task(thread(threading.Event().wait)))
             await asyncio.sleep(0.1)
             thread.close()
         if HOW == "fail":
-            raise Fatal("as asked", 75)
+            raise Fatal("as asked", 71)
         os.kill(os.getpid(), signal.SIGTERM)
         await stop.wait()
 
 
+class Deaf:
+    """Does not hear that it is to stop."""
+
+    name = "deaf"
+    progress = Progress("deaf")
+
+    async def run(self, stop: asyncio.Event) -> None:  # noqa: ARG002 - it does not look at it
+        """See the protocol."""
+        await asyncio.get_running_loop().create_future()
+
+
 def build(_: Process) -> Sequence[Runnable]:
-    """One part."""
-    return [Part()]
+    """One part, and beside it one that does not stop."""
+    return [Deaf(), Part()] if WHAT == "part" else [Part()]
 
 
 def settings() -> Any:

@@ -76,12 +76,21 @@ def test_an_error_of_one_stops_the_others_and_gives_the_exit_code(
     assert told == ["publisher"]
 
 
-@pytest.mark.parametrize("left", ["task", "thread"])
-@pytest.mark.parametrize(("how", "code"), [("stop", 0), ("fail", 75)])
+@pytest.mark.parametrize(
+    ("left", "how", "code"),
+    [
+        ("task", "stop", 0),
+        ("task", "fail", 71),
+        ("thread", "stop", 0),
+        ("thread", "fail", 71),
+        ("part", "stop", 75),
+        ("part", "fail", 71),
+    ],
+)
 def test_what_never_ends_does_not_keep_a_process_from_ending(
     settings: Settings, left: str, how: str, code: int
 ) -> None:
-    """`asyncio.run` waits for a task that swallows its cancellation, Python for a thread, both for ever."""
+    """`asyncio.run` waits for a task that swallows its cancellation, Python for a thread, we for parts."""
     environment = {
         "BALANCE_KAFKA_BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "BALANCE_REGISTRY_URL": "http://127.0.0.1",

@@ -16,7 +16,7 @@ from typing import Protocol
 import stamina.instrumentation
 
 from balance_chassis import door, logs
-from balance_chassis.errors import EXIT_BUG, Fatal
+from balance_chassis.errors import EXIT_BUG, EXIT_STALLED, Fatal
 from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.patience import Progress
 from balance_chassis.settings import Settings, SettingsError, load
@@ -24,6 +24,8 @@ from balance_chassis.watchdog import Watchdog
 
 EXIT_SETTINGS = 78
 """EX_CONFIG: the environment is wrong; starting again does not help."""
+STOPPING_S = 300.0
+"""How long what runs may take to stop; each has its own, shorter patience."""
 LEFT_OVER_S = 20.0
 """How long a process that is ending bears what does not: a thread, a task that swallows its cancellation."""
 _OBJECTS_BEFORE_CYCLES = 50_000
@@ -142,7 +144,7 @@ async def _live(process: Process, build: Build) -> None:
         _log.info("started", extra={"version": process.version, "runnables": [r.name for r in runnables]})
         error: BaseException | None = None
         try:
-            await _run_all(runnables, ending)
+            await _run_all(runnables, ending, process.timers)
         except BaseException as raised:
             error = raised
             raise
@@ -151,8 +153,13 @@ async def _live(process: Process, build: Build) -> None:
         _log.info("stopped")
 
 
-async def _run_all(runnables: Sequence[Runnable], ending: asyncio.Event) -> None:
-    """Run all until `ending`, or until one ends by itself; stop them in reverse. Raises the first error."""
+async def _run_all(
+    runnables: Sequence[Runnable], ending: asyncio.Event, timers: list[threading.Timer]
+) -> None:
+    """Run all until `ending`, or until one ends by itself; stop them in reverse. Raises the first error.
+
+    `timers` are given what ends the process if one does not stop.
+    """
     stops = [asyncio.Event() for _ in runnables]
     tasks = [
         asyncio.create_task(runnable.run(stop), name=runnable.name)
@@ -162,6 +169,7 @@ async def _run_all(runnables: Sequence[Runnable], ending: asyncio.Event) -> None
     await asyncio.wait([*tasks, signalled], return_when=asyncio.FIRST_COMPLETED)
     signalled.cancel()
     first = next((task for task in tasks if task.done()), None)
+    timers.append(end_within(STOPPING_S, _code_when_stuck(first)))
     for task, stop in reversed(list(zip(tasks, stops, strict=True))):
         stop.set()
         await asyncio.wait([task])
@@ -169,6 +177,13 @@ async def _run_all(runnables: Sequence[Runnable], ending: asyncio.Event) -> None
         task.result()
     if first:
         raise Fatal(f"{first.get_name()} ended by itself, which nothing asked it to")
+
+
+def _code_when_stuck(first: asyncio.Task[None] | None) -> int:
+    """Exit code if not all stop: `first` ended by itself, or all were asked to."""
+    if first is None:
+        return EXIT_STALLED
+    return _code_of(None if first.cancelled() else first.exception()) or EXIT_BUG
 
 
 def _version(service: str) -> str:
