@@ -79,7 +79,12 @@ def test_two_services_and_many_processes_migrate_one_database(dsn: str) -> None:
 
 
 def _chassis() -> list[str]:
-    names = ("0001_create_outbox", "0002_create_markers", "0003_index_markers_by_lane")
+    names = (
+        "0001_create_outbox",
+        "0002_create_markers",
+        "0003_index_markers_by_lane",
+        "0004_create_markers_set_aside",
+    )
     return [f"chassis/{name}.sql" for name in names]
 
 
