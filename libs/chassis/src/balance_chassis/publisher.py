@@ -150,13 +150,14 @@ class Publisher:
                 self._metrics.published.labels(record.topic).inc()
 
     async def _sent(self, record: Outgoing) -> asyncio.Future[Any]:
-        return await self._producer.send(
+        under_way: asyncio.Future[Any] = await self._producer.send(
             topic_name(self._kafka, record.topic),
             value=record.value,
             key=record.key,
             partition=record.partition,
             headers=list(record.headers),
         )
+        return under_way
 
     async def _send_one_by_one(self, records: Sequence[Outgoing]) -> None:
         """Send again what was refused with a record too large, itself among them."""
