@@ -181,14 +181,14 @@ class GroupDay:
         return Row(membership, cells, sample)
 
     def _sample(self, membership: Membership) -> Sample:
-        """§4.2: own past, like homes, less of an own past."""
+        """§4.2: own past, other members, less of an own past."""
         known, name = self.known, membership.usage_point_id
         own = known.own_past(name, self.day)
         if len(own) >= ENOUGH_DAYS or membership.role == SUPPLY:
             return Sample(own)
-        return Sample(self._like_homes(name) or own)
+        return Sample(self._other_members(name) or own)
 
-    def _like_homes(self, name: str) -> list[list[int]]:
+    def _other_members(self, name: str) -> list[list[int]]:
         found = []
         for other in self._there:
             hours = self.known.readings.get((other.usage_point_id, self.day))

@@ -49,7 +49,7 @@ def of_members(members: Side, past: Mapping[int, Floats]) -> Estimates | None:
     lacking = members.valid & ~members.reported
     if not lacking.any():
         return None
-    like = _like_homes(members)
+    like = _other_members(members)
     samples = {}
     for point in members.usage_points[lacking.any(axis=1)].tolist():
         own = past.get(point)
@@ -77,7 +77,7 @@ def with_estimates(side: Side, estimates: Estimates | None) -> Ints:
     return values
 
 
-def _like_homes(members: Side) -> Sample | None:
+def _other_members(members: Side) -> Sample | None:
     """Members REPORTED in all hours of the day.
 
     A usage point that misses an hour is none of them, so one sample serves all that do.

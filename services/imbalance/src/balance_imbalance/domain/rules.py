@@ -15,7 +15,7 @@ ALGORITHM_VERSION = 2
 PPM = 1_000_000
 PAST_DAYS_USED = 14
 LEAST_PAST = 4
-"""With fewer days of its own past a member is estimated from like homes (§4.2)."""
+"""With fewer days of its own past a member is estimated from other members (§4.2)."""
 MOST_SUM = 10**17
 """Greatest size of a sum or a tolerance, in base units; a day of them fits in 64 bits (§4.3)."""
 
