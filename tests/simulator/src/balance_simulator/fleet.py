@@ -238,6 +238,8 @@ def _described_usage_point(point: UsagePoint, version: int) -> dict[str, Any]:
                 "q_max": meter.q_max,
                 "initial_register": meter.initial_register,
                 "final_register": meter.final_register,
+                "q_start": None,
+                "is_temperature_compensated": False,
             }
             for meter in point.meters
         ],
@@ -250,6 +252,7 @@ def _described_usage_point(point: UsagePoint, version: int) -> dict[str, Any]:
             }
         ],
         "sensor_kind": None,
+        "is_outdoor": False,
     }
 
 
@@ -263,6 +266,7 @@ def _described_group(group: Group, version: int) -> dict[str, Any]:
         "members": [
             {
                 "usage_point_id": membership.usage_point,
+                "group_id": None,
                 "role": role,
                 "coefficient_ppm": membership.coefficient_ppm,
                 "valid_from": _ms(membership.valid_from),
