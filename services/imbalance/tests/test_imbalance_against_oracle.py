@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from random import Random
@@ -104,6 +104,10 @@ class InMemory:
             for one in map(wire_assets.from_wire_module, latest(world.modules, "module_id"))
         }
         self._clock = datetime.fromtimestamp(world.clock / 1000, UTC)
+
+    def bear(self, due: Sequence[Due], do: Callable[[Sequence[Due]], None]) -> None:
+        """See the port: nothing is borne here."""
+        do(due)
 
     def _read(self, world: BalanceWorld) -> None:
         self._rows: dict[tuple[int, int], tuple[list[int], list[int]]] = {}

@@ -68,7 +68,9 @@ def test_members_silent_alike_are_summed_once(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Sample, "over", counted)
     half: list[int | None] = [7] * 12 + [None] * 12
-    members = [*flats(30), *([None] * 24 for _ in range(20)), *(half for _ in range(10))]
+    silent: list[int | None] = [None] * 24
+    heard: list[int | None] = [1_000_000] * 24
+    members = [heard] * 30 + [silent] * 20 + [half] * 10
     result = group_day([[100] * 24], members)
     assert summed == [30, 30]
     assert result.day.members_due - result.day.members_reported == 30

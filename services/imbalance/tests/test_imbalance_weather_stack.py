@@ -333,7 +333,7 @@ def test_a_bounded_query_is_quick_whatever_days_there_are(at: WeatherHouse) -> N
     """A day at each end of time is inherited by a hundred streets: each has 100,000 days then."""
     store = PostgresWeatherStore(at.house.pool)
     ends = [at.house.calendar.start_of(date(year, 1, 1)) for year in (1926, 2199)]
-    told = [((), int(end.timestamp())) for end in ends]
+    told: list[tuple[tuple[str, ...], int]] = [((), int(end.timestamp())) for end in ends]
     told += [((*TOWN, f"{n}"), at.house.day_start(day)) for n in range(100) for day in range(5)]
     store.store(
         [WeatherReport(WeatherDay(path, FILE, "f", start, (1_000,) * 24), 1, 0) for path, start in told]

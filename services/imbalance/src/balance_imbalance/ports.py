@@ -212,8 +212,9 @@ class ForecastWork(Protocol):
     ends.
     """
 
-    bear: Callable[[Callable[[Sequence[tuple[int, datetime]]], None]], None]
-    """Does what is due; if that fails, by halves. What fails alone is set aside, to be due again later."""
+    def bear(self, do: Callable[[Sequence[tuple[int, datetime]]], None]) -> None:
+        """Do what is due; if that fails, by halves. What fails alone is set aside, to be due again later."""
+        ...
 
     def subjects(self, numbers: Sequence[int]) -> Sequence[Subject]:
         """Those of them that the register describes and that can have forecasts."""

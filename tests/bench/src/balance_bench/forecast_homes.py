@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -187,6 +187,10 @@ class _Readings:
     home: Home
     as_of: date
     silent: frozenset[date]
+
+    def bear(self, do: Callable[[Sequence[tuple[int, datetime]]], None]) -> None:
+        """See the port: nothing is borne here."""
+        do([(1, self.home.calendar.start_of(self.as_of))])
 
     def subjects(self, _: Sequence[int]) -> Sequence[Subject]:
         """The home, metered on the days of which the truth is known."""
