@@ -105,19 +105,12 @@ WHERE t.algorithm_version <= excluded.algorithm_version AND t.as_of <= excluded.
 RETURNING t.subject_kind, t.subject, extract(epoch FROM t.month_start)::bigint
 
 -- name: stamp_forecasts
--- Figures that came out the same under other settings are theirs now; nothing is published for it. OFFSET 0 keeps
--- this a look-up by key, whatever the planner believes of the table.
+-- Figures that came out the same under other settings are theirs now; nothing is published for it.
 UPDATE imbalance.forecasts t SET algorithm_version = i.algorithm_version, settings_hash = i.settings_hash
 FROM incoming_forecasts i
-CROSS JOIN LATERAL (
-    SELECT f.ctid AS at
-    FROM imbalance.forecasts f
-    WHERE (f.subject_kind, f.subject, f.month_start) = (i.subject_kind, i.subject, i.month_start)
-        AND f.algorithm_version <= i.algorithm_version
-        AND (f.algorithm_version, f.settings_hash) <> (i.algorithm_version, i.settings_hash)
-    OFFSET 0
-) f
-WHERE t.ctid = f.at
+WHERE (t.subject_kind, t.subject, t.month_start) = (i.subject_kind, i.subject, i.month_start)
+    AND t.algorithm_version <= i.algorithm_version
+    AND (t.algorithm_version, t.settings_hash) <> (i.algorithm_version, i.settings_hash)
 
 -- name: forecasts_of_other_settings
 SELECT subject, as_of FROM imbalance.forecasts
@@ -130,11 +123,7 @@ WHERE subject_kind = %(subject_kind)s
 SELECT coalesce(u.usage_point_id, g.group_id) AS subject_id, coalesce(u.resource, g.resource) AS resource, f.*
 FROM unnest(%(kinds)s::smallint[], %(subjects)s::int[], %(months)s::timestamptz[])
     AS k (subject_kind, subject, month_start)
-CROSS JOIN LATERAL (
-    SELECT * FROM imbalance.forecasts t
-    WHERE (t.subject_kind, t.subject, t.month_start) = (k.subject_kind, k.subject, k.month_start)
-    OFFSET 0
-) f
+JOIN imbalance.forecasts f USING (subject_kind, subject, month_start)
 LEFT JOIN imbalance.usage_points u ON f.subject_kind = 1 AND u.usage_point = f.subject
 LEFT JOIN imbalance.groups g ON f.subject_kind = 2 AND g.balance_group = f.subject
 
