@@ -49,6 +49,27 @@ def test_a_fleet_becomes_keyed_records_with_defaults_filled_in() -> None:
     assert house.value["members"][0]["coefficient_ppm"] == 1_000_000
 
 
+def test_what_is_true_or_false_is_said_so() -> None:
+    (point,) = entities([usage_point(is_outdoor=True)], [])
+    assert point.value["is_outdoor"] is True
+    assert point.value["meters"][0]["is_temperature_compensated"] is False
+    assert "is_outdoor: expected true or false, found 1" in problems_of([usage_point(is_outdoor=1)])
+
+
+def test_a_group_may_name_a_group_in_place_of_a_point() -> None:
+    nested = {"group_id": "G-1", "role": "MEMBER", "valid_from": SINCE}
+    supply = {"usage_point_id": "UP-2", "role": "SUPPLY", "valid_from": SINCE}
+    outer = {"group_id": "G-2", "resource": "GAS", "name": "Street", "members": [supply, nested]}
+    described = entities([usage_point(), usage_point("UP-2")], [group("UP-1"), outer])
+    member = described[-1].value["members"][1]
+    assert (member["usage_point_id"], member["group_id"]) == ("", "G-1")
+    known = entities([usage_point("UP-2")], [outer], known_groups={"G-1": "GAS"})
+    assert known[-1].value == described[-1].value
+    assert "member G-1: expected a balance group" in problems_of([usage_point("UP-2")], [outer])
+    both = {**outer, "members": [supply, {**nested, "usage_point_id": "UP-2"}]}
+    assert "expected a point or a group" in problems_of([usage_point("UP-2")], [group("UP-2"), both])
+
+
 @pytest.mark.parametrize("instant", [SINCE, SINCE_MS, datetime(2024, 9, 30, 21, tzinfo=UTC)])
 def test_an_instant_may_be_a_text_a_number_or_a_datetime(instant: Any) -> None:
     channel = {"module_id": "m", "channel": 0, "fitted_at": instant}

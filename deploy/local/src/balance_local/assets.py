@@ -76,10 +76,11 @@ def publish(
         return entities(
             usage_points,
             balance_groups,
-            _known(connection),
+            _known(connection, "usage_point_id"),
             modules,
             concentrators,
             _known_concentrators(connection),
+            _known(connection, "group_id"),
         )
 
     return publish_changed(installation, catalogue.ASSETS, _ASSETS, wanted)
@@ -152,10 +153,10 @@ def _codec(installation: Installation) -> Codec:
         ) from None
 
 
-def _known(connection: psycopg.Connection) -> dict[str, str]:
+def _known(connection: psycopg.Connection, id_field: str) -> dict[str, str]:
     rows = connection.execute(
-        "select value->>'usage_point_id', value->>'resource' from balance_assets.published"
-        " where value ? 'usage_point_id'"
+        "select value->>%(id)s, value->>'resource' from balance_assets.published where value ? %(id)s",
+        {"id": id_field},
     ).fetchall()
     return dict(rows)
 

@@ -22,6 +22,7 @@ CONCENTRATOR = "balance.v1.ConcentratorDescribed"
 
 Described = Mapping[str, Any]
 _UNSPECIFIED = "UNSPECIFIED"
+_MEMBERSHIP = "Membership"
 _FILE_KEYS = ("usage_points", "balance_groups", "modules", "concentrators")
 _INTEGERS = {"int": 2**31, "long": 2**63}
 
@@ -84,9 +85,10 @@ def entities(
     modules: Sequence[Described] = (),
     concentrators: Sequence[Described] = (),
     known_concentrators: Collection[str] = (),
+    known_groups: Mapping[str, str] | None = None,
 ) -> list[Entity]:
-    """Records of a fleet. `known` gives the resource of usage points published before, `known_concentrators`
-    the concentrators. Raises FleetError.
+    """Records of a fleet. `known` gives the resource of usage points published before, `known_groups` that of
+    balance groups, `known_concentrators` the concentrators. Raises FleetError.
     """
     problems: list[str] = []
     points = list(read_all(USAGE_POINT, "usage_point_id", "usage-point", usage_points, problems))
@@ -98,9 +100,10 @@ def entities(
             problems.extend(f"{entity.key}: {problem}" for problem in _usage_point_problems(entity.value))
         problems.extend(_channel_problems(points))
         resources = {**(known or {}), **{e.value["usage_point_id"]: e.value["resource"] for e in points}}
+        nested = {**(known_groups or {}), **{e.value["group_id"]: e.value["resource"] for e in groups}}
         for entity in groups:
             problems.extend(
-                f"{entity.key}: {problem}" for problem in _group_problems(entity.value, resources)
+                f"{entity.key}: {problem}" for problem in _group_problems(entity.value, resources, nested)
             )
         gathering = {*known_concentrators, *(e.value["concentrator_id"] for e in gatherers)}
         for entity in (*radio, *gatherers):
@@ -173,8 +176,13 @@ class _Reader:
             if name not in fields:
                 self._problems.append(f"{at}: unknown field {name}; expected {', '.join(fields)}")
         read = {}
+        is_nested = schema["name"] == _MEMBERSHIP and value.get("group_id") is not None
         for name, field in fields.items():
-            if name in value:
+            if is_nested and name == "usage_point_id":
+                read[name] = ""
+                if value.get(name):
+                    self._wrong(at, "a point or a group", value)
+            elif name in value:
                 read[name] = self.read(field["type"], value[name], f"{at}.{name}")
             elif "default" in field:
                 read[name] = field["default"]
@@ -199,6 +207,8 @@ class _Reader:
             limit = _INTEGERS[kind]
             fits = isinstance(value, int) and not isinstance(value, bool) and -limit <= value < limit
             return value if fits else self._wrong(at, "a whole number", value)
+        if kind == "boolean":
+            return value if isinstance(value, bool) else self._wrong(at, "true or false", value)
         if kind == "string":
             return value if isinstance(value, str) and value else self._wrong(at, "a text", value)
         raise TypeError(f"{at}: no reader for Avro type {kind}")
@@ -221,17 +231,21 @@ def _usage_point_problems(point: Described) -> Iterator[str]:
     yield from _order_problems("channels", point["channels"], "fitted_at", "removed_at")
 
 
-def _group_problems(group: Described, resources: Mapping[str, str]) -> Iterator[str]:
+def _group_problems(
+    group: Described, resources: Mapping[str, str], groups: Mapping[str, str]
+) -> Iterator[str]:
     if group["state"] == "ACTIVE" and not any(member["role"] == "SUPPLY" for member in group["members"]):
         yield "expected a SUPPLY meter at least, found none"
     spells: dict[str, list[Described]] = {}
     for member in group["members"]:
-        name = member["usage_point_id"]
-        spells.setdefault(name, []).append(member)
-        if name not in resources:
-            yield f"member {name}: expected a usage point described here or published before"
-        elif resources[name] != group["resource"]:
-            yield f"member {name}: expected {group['resource']} as of the group, found {resources[name]}"
+        nested = member["group_id"]
+        name, described = (nested, groups) if nested else (member["usage_point_id"], resources)
+        spells.setdefault(f"group {name}" if nested else name, []).append(member)
+        if name not in described:
+            kind = "balance group" if nested else "usage point"
+            yield f"member {name}: expected a {kind} described here or published before"
+        elif described[name] != group["resource"]:
+            yield f"member {name}: expected {group['resource']} as of the group, found {described[name]}"
     for name, members in spells.items():
         by_time = sorted(members, key=lambda member: member["valid_from"])
         yield from _order_problems(f"memberships of {name}", by_time, "valid_from", "valid_to")
