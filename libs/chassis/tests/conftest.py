@@ -1,6 +1,7 @@
 """A trial: a sink or an agent that counts numbers in a table, on a real broker and a real database."""
 
 import asyncio
+import gc
 import socket
 import time
 from collections import Counter
@@ -85,12 +86,12 @@ class Trial:
         )
 
     def consumer(
-        self, handle: Callable[[Sequence[int]], None] | None = None, most: int = 500
+        self, handle: Callable[[Sequence[int]], None] | None = None, most: int = 500, **options: Any
     ) -> Sink[int] | Agent[int]:
         """A sink or an agent, as the test is run with, with at most so many records a batch."""
         if self.driver == "sink":
-            return self.sink(handle, max_weight=most)
-        return self.agent(handle, max_records=most)
+            return self.sink(handle, max_weight=most, **options)
+        return self.agent(handle, max_records=most, **options)
 
     def stored(self) -> Counter[int]:
         """How often each number was stored."""
@@ -215,3 +216,4 @@ def new_trial(installation: Installation) -> Iterator[Trial]:
         yield Trial(installation, replace(settings.kafka, session_timeout_s=6.0), pool)
     finally:
         pool.close()
+        gc.collect()  # what was left open is to fail the test that left it, not another

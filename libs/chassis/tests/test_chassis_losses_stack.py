@@ -11,6 +11,7 @@ from balance_chassis.kafka import ORIGIN_TOPIC_HEADER, make_producer, topic_name
 from balance_schemas import catalogue
 
 pytestmark = pytest.mark.stack
+_ALL_AT_ONCE_S = 1.0
 
 
 def test_every_record_is_stored_once_and_committed(either: Any) -> None:
@@ -96,7 +97,7 @@ def test_a_handler_that_fails_on_everything_ends_loudly_and_acknowledges_nothing
     async def main() -> Any:
         await either.send(range(50))
         with pytest.raises(Fatal, match="at most 20") as ended:
-            await either.consumer(handle).run(asyncio.Event())
+            await either.consumer(handle, max_wait_s=_ALL_AT_ONCE_S).run(asyncio.Event())
         assert ended.value.exit_code == 70
         return await either.lag(), await either.dead_letters()
 
