@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,7 +12,7 @@ from balance_chassis.metrics import ChassisMetrics
 from balance_chassis.worker import Worker
 
 
-def run(step: Callable[[asyncio.Event], int], share: float = 1.0) -> Worker:
+def run(step: Callable[[asyncio.Event], int], **options: Any) -> Worker:
     """Run until the step sets the event it is given."""
 
     async def main() -> Worker:
@@ -25,7 +26,7 @@ def run(step: Callable[[asyncio.Event], int], share: float = 1.0) -> Worker:
                 loop.call_soon_threadsafe(stop.set)
             return done
 
-        worker = Worker("trial", stepped, metrics=ChassisMetrics("trial"), idle_s=0.001, share=share)
+        worker = Worker("trial", stepped, metrics=ChassisMetrics("trial"), idle_s=0.001, **options)
         await asyncio.wait_for(worker.run(stop), 30)
         return worker
 
@@ -55,6 +56,27 @@ def test_it_idles_the_longer_the_longer_a_step_took() -> None:
 
     run(step, share=0.1)
     assert began[1] - began[0] >= 0.2
+
+
+def test_it_gives_way_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("balance_chassis.worker._GIVES_WAY_S", 0.2)
+    asked: list[float] = []
+    began: list[float] = []
+
+    def gives_way() -> bool:
+        asked.append(time.monotonic())
+        return len(began) < 2
+
+    def step(stop: asyncio.Event) -> int:
+        began.append(time.monotonic())
+        if len(began) == 3:
+            stop.set()
+        return 1
+
+    run(step, gives_way=gives_way)
+    assert len(asked) > 2
+    assert began[1] - began[0] >= 0.2
+    assert began[2] - began[1] < 0.2
 
 
 def test_waiting_for_a_dependency_is_not_taken_for_work() -> None:

@@ -60,6 +60,12 @@ class Markers:
             conn.execute(f"ANALYZE {self._table}")
         return marked
 
+    def are_any(self, conn: Connection[Any]) -> bool:
+        """Whether anything is marked, however lately, but for recomputation."""
+        query = f"SELECT EXISTS (SELECT FROM {self._table} WHERE lane < {RECOMPUTATION})"
+        (found,) = conn.execute(query).fetchone() or (False,)
+        return bool(found)
+
     def due(self, conn: Connection[Any], limit: int) -> list[int]:
         """Subjects to compute now, live before backlog, then the newest day first.
 

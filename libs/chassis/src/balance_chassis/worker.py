@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -11,6 +12,8 @@ from balance_chassis.patience import Progress, Stopped, patiently, pause
 from balance_chassis.threads import OneThread
 
 _AFTER_ERROR_S = 1.0
+_GIVES_WAY_S = 60.0
+"""A step that gives way is done once in this time all the same."""
 _log = logging.getLogger(__name__)
 
 
@@ -18,6 +21,7 @@ class Worker:
     """Runs `step` in a thread of its own until it gives 0 (nothing was due), then again after `idle_s`.
 
     With a `share`, it idles the longer the longer a step took: at most that share of the time it works.
+    While `gives_way` says so, what goes before is due, and a step is done once a minute at most.
     A step is one transaction, or several, and bears being repeated. Transient errors are waited out; others
     are logged and counted, and too many of them end the process.
     """
@@ -30,6 +34,7 @@ class Worker:
         metrics: ChassisMetrics,
         idle_s: float = 0.1,
         share: float = 1.0,
+        gives_way: Callable[[], bool] = lambda: False,
     ) -> None:
         self.name = f"worker {name}"
         self.progress = Progress(self.name)
@@ -38,6 +43,8 @@ class Worker:
         self._metrics = metrics
         self._idle_s = idle_s
         self._share = share
+        self._gives_way = gives_way
+        self._stepped_at = -math.inf
         self._failures = FailureLimit()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -78,4 +85,8 @@ class Worker:
     def _timed(self) -> tuple[int, float]:
         """What the step did and how long it took: what was waited before for a dependency is no work."""
         began = time.monotonic()
-        return self._step(), time.monotonic() - began
+        if began < self._stepped_at + _GIVES_WAY_S and self._gives_way():
+            return 0, 0.0
+        done = self._step()
+        self._stepped_at = time.monotonic()
+        return done, self._stepped_at - began

@@ -98,6 +98,7 @@ class Assembly:
         sweep = handlers.Sweep(
             store, settings.rules, self._calendar, settings.recompute_from, settings.inadequacy
         )
+        due = store.is_due
         return [
             Publisher(
                 self._pool,
@@ -109,9 +110,9 @@ class Assembly:
             ),
             Worker("group-days", computing.step, metrics=metrics),
             Worker("silence", sweep.step, metrics=metrics, idle_s=0.25),
-            Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=5.0, share=0.3),
+            Worker("inadequacy", self._inadequacy(store).step, metrics=metrics, idle_s=5.0, gives_way=due),
             Worker("weather", self._marking_weather().step, metrics=metrics, idle_s=0.5),
-            Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, share=0.3),
+            Worker("forecasts", self._forecasting(store.clock), metrics=metrics, idle_s=2.0, gives_way=due),
             Worker("set-aside", self._returning().step, metrics=metrics, idle_s=10.0),
             Worker("waiting", self._look, metrics=metrics, idle_s=30.0),
             self._assets(),

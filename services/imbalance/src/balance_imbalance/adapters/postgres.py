@@ -107,6 +107,11 @@ class PostgresGroupDayStore:
             yield PostgresGroupDayWork(conn, self._calendar, self._rules, first_days, self._aside), due
         self._aside.verify()
 
+    def is_due(self) -> bool:
+        """Whether group-days are due, or will be soon, that are no recomputation."""
+        with self._pool.connection() as conn:
+            return self._markers.are_any(conn)
+
     def fill(self, last: datetime, limit_groups: int) -> int:
         """See the port."""
         with self._pool.connection() as conn:

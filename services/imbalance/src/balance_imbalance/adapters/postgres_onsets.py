@@ -59,12 +59,10 @@ class PostgresOnsetWork:
 
     def unfollowed(self, group_id: str, first: datetime) -> Followable | None:
         """See the port."""
-        known = self._conn.execute(statement("group_by_id"), {"group_id": group_id}).fetchone()
-        if known is None:
-            return None
         # A snapshot of its own for each statement: the lock first, then what is to be read.
-        (group,) = known
-        self._conn.execute(statement("lock_onsets"), {"group": group})
+        group = self._one("lock_onsets", {"group_id": group_id})
+        if group is None:
+            return None
         key = {"group": group, "first": first, "settings_hash": self._rules.settings_hash}
         changed = self._one("first_unfollowed_day", key)
         if changed is None:
@@ -103,8 +101,12 @@ class PostgresOnsetWork:
             "algorithm_version": ONSET_VERSION,
             "settings_hash": stamp,
         }
-        onsets = self._written_onsets(followed, result)
-        alarms = self._written_alarms(followable, followed, result)
+        end = self._calendar.next_day(followable.after) if followable.after else _BEGINNING
+        stand = self._conn.execute(statement("what_stands"), {**key, "after_end": end}).fetchone()
+        onsets_stand, alarms_stand = stand or (True, True)
+        onsets = self._written_onsets(followed, result) if followed.onsets or onsets_stand else []
+        found_from = {**result, "after_end": end}
+        alarms = self._written_alarms(followed, found_from) if followed.alarms or alarms_stand else []
         keys = [[ONSET_KEY, followable.group, int(at.timestamp())] for at in onsets]
         keys += [[HOUR_ALARM_KEY, followable.group, int(at.timestamp())] for at in alarms]
         self._outbox.add(self._conn, catalogue.IMBALANCE, keys)
@@ -117,13 +119,10 @@ class PostgresOnsetWork:
         changed += self._conn.execute(statement("withdraw_onsets"), found).fetchall()
         return [at for (at,) in changed]
 
-    def _written_alarms(
-        self, followable: Followable, followed: Followed, result: dict[str, Any]
-    ) -> list[datetime]:
+    def _written_alarms(self, followed: Followed, result: dict[str, Any]) -> list[datetime]:
         columns = to_columns_alarms(list(followed.alarms.values()))
         changed = self._conn.execute(statement("upsert_hour_alarms"), {**result, **columns}).fetchall()
-        end = self._calendar.next_day(followable.after) if followable.after else _BEGINNING
-        found = {**result, "found": list(columns["starts"]), "after_end": end}
+        found = {**result, "found": list(columns["starts"])}
         changed += self._conn.execute(statement("withdraw_hour_alarms"), found).fetchall()
         return [at for (at,) in changed]
 

@@ -1,9 +1,7 @@
--- name: group_by_id
-SELECT balance_group FROM imbalance.groups WHERE group_id = %(group_id)s
-
 -- name: lock_onsets
 -- One writer a group, also while two processes hold its partition during a rebalance.
-SELECT pg_advisory_xact_lock(hashtext('imbalance.onset_days'), %(group)s)
+SELECT balance_group, pg_advisory_xact_lock(hashtext('imbalance.onset_days'), balance_group)
+FROM imbalance.groups WHERE group_id = %(group_id)s
 
 -- name: first_unfollowed_day
 -- Group-days are told one by one, but gone over all that are there: the message of one may come long after.
@@ -43,6 +41,18 @@ ORDER BY day_start
 
 -- name: forget_onset_days
 DELETE FROM imbalance.onset_days WHERE balance_group = %(group)s AND day_start > %(after)s
+
+-- name: what_stands
+-- Whether there is anything that what was found could take the place of, or withdraw.
+SELECT
+    EXISTS (
+        SELECT FROM imbalance.group_onsets
+        WHERE balance_group = %(group)s AND alarmed_day > %(after)s AND NOT withdrawn
+    ),
+    EXISTS (
+        SELECT FROM imbalance.group_hour_alarms
+        WHERE balance_group = %(group)s AND start_at >= %(after_end)s::timestamptz - INTERVAL '1 hour' AND NOT withdrawn
+    )
 
 -- name: upsert_onsets
 -- Real, as long as it is not published, stays real: only the last of its versions is rendered.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ from balance_ingest.domain.unusual import (
 )
 
 _AHEAD_DAYS = 100
-"""Days read at once around one that a judge looks back to."""
+"""Days read at once before one that a judge looks back to."""
+_POINTS_AT_ONCE = 200
 
 
 class PostgresUnusual:
@@ -65,12 +67,15 @@ class PostgresUnusual:
         for point, days in wanted.items():
             for day in days:
                 by_day[day].append(point)
-        readers: dict[int, _Reader] = {}
+        reader = _Reader(conn, self._days)
         for day, keys in sorted(by_day.items()):
-            for key in self._worth(conn, day, [points[k] for k in keys if points[k].resource in METERED]):
-                reader = readers.setdefault(key, _Reader(conn, self._days, key))
-                past = Past(reader.hours, reader.usual)
-                found[key] += self._judge.judge(points[key], day, past)
+            worth = self._worth(conn, day, [points[k] for k in keys if points[k].resource in METERED])
+            for start in range(0, len(worth), _POINTS_AT_ONCE):
+                some = worth[start : start + _POINTS_AT_ONCE]
+                reader.read(some, day)
+                for key in some:
+                    past = Past(partial(reader.hours, key), partial(reader.usual, key))
+                    found[key] += self._judge.judge(points[key], day, past)
         self._settle(conn, points, wanted, found)
 
     def _reached(
@@ -99,7 +104,7 @@ class PostgresUnusual:
             return []
         return [as_datetime(day) for day in self._days.between(after + 1, min(last, newest) + 1)]
 
-    def _worth(self, conn: Connection[Any], day: int, points: Sequence[UsagePoint]) -> Iterable[int]:
+    def _worth(self, conn: Connection[Any], day: int, points: Sequence[UsagePoint]) -> Sequence[int]:
         """Those of some usage points whose day may be unusual."""
         numbers = Numbers([point.key for point in points])
         rows = {
@@ -169,24 +174,31 @@ class PostgresUnusual:
 
 
 class _Reader:
-    """Hours of one usage point, read a span of days at a time."""
+    """Hours of usage points, read for many of them and for a span of days at a time."""
 
-    def __init__(self, conn: Connection[Any], days: Days, point: int) -> None:
+    def __init__(self, conn: Connection[Any], days: Days) -> None:
         self._conn = conn
         self._days = days
-        self._point = point
-        self._read: dict[int, DayHours] = {}
-        self._known: set[int] = set()
+        self._read: dict[tuple[int, int], DayHours] = {}
+        self._known: dict[int, set[int]] = defaultdict(set)
 
-    def hours(self, day: int) -> DayHours | None:
-        if day not in self._known:
-            span = [self._days.shift(day, -back) for back in range(_AHEAD_DAYS)]
-            wanted = [one for one in span if one not in self._known]
-            instants = [as_datetime(one) for one in wanted]
-            for at, *row in rows_of(self._conn, "hours_of_days", days=instants, point=self._point):
-                self._read[at] = DayHours.of(*row)
-            self._known.update(wanted)
-        return self._read.get(day)
+    def read(self, points: Sequence[int], day: int) -> None:
+        """Read a day, and what is before it, of those usage points whose day is not read."""
+        new = [point for point in points if day not in self._known[point]]
+        if not new:
+            return
+        known_to_all = set.intersection(*(self._known[point] for point in new))
+        span = (self._days.shift(day, -back) for back in range(_AHEAD_DAYS))
+        wanted = [one for one in span if one not in known_to_all]
+        instants = [as_datetime(one) for one in wanted]
+        for point, at, *row in rows_of(self._conn, "hours_of_days", days=instants, points=Numbers(new)):
+            self._read[point, at] = DayHours.of(*row)
+        for point in new:
+            self._known[point].update(wanted)
 
-    def usual(self, day: int) -> Usual:
-        return Usual.of(self.hours(self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1))
+    def hours(self, point: int, day: int) -> DayHours | None:
+        self.read([point], day)
+        return self._read.get((point, day))
+
+    def usual(self, point: int, day: int) -> Usual:
+        return Usual.of(self.hours(point, self._days.shift(day, -back)) for back in range(1, USUAL_DAYS + 1))

@@ -496,8 +496,8 @@ WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[]) AND g
 GROUP BY usage_point
 
 -- name: hours_of_days
-SELECT extract(epoch FROM day_start)::bigint, "values", qualities FROM ingest.reading_days
-WHERE day_start = ANY (%(days)s) AND usage_point = %(point)s
+SELECT usage_point, extract(epoch FROM day_start)::bigint, "values", qualities FROM ingest.reading_days
+WHERE day_start = ANY (%(days)s) AND usage_point = ANY (%(points)s::int[])
     AND (qualities IS NULL OR NOT 5 = ALL (qualities))
 
 -- name: open_unusual
