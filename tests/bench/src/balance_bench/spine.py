@@ -65,6 +65,7 @@ def measure(made: Installation, size: Size, block: Block | None) -> tuple[Measur
         before = cpu.used(made)
         wall = end_to_end.play(made, traffic, [catalogue.IMBALANCE], _complete(block, codec))
         profile = cpu.between(before, cpu.used(made))
+        wait_until_idle(made, PATIENCE_S)  # what is nightly is a day's, and no part of the next repetition
         taken = {
             "end_to_end": wall,
             "raw_copy_array_rows": raw_copy.array_rows(made.dsn, block),
