@@ -138,6 +138,12 @@ class Judge:
             first = point.meter_at(start)
             if first is None or value < STUCK_PULSES * first.weight:
                 continue
+            if (
+                count > 1
+                and position
+                and not (hours.good[position - 1] and hours.values[position - 1] == value)
+            ):
+                continue  # as nearly always; no need to look back
             if self._run_is(start, end, value, past):
                 unit = unit_text(point.resource)
                 yield _finding(
