@@ -21,10 +21,10 @@ AIMS: tuple[tuple[str, str, str, float], ...] = (
 _PAGE = """\
 # Speed of imbalance, and what its intervals hold
 
-`make bench-imbalance` on {machine}, {system}, commit `{commit}`; {readings_per_repetition:,} readings a
-repetition ({houses:,} houses of {flats_per_house} flats with a common meter, hourly), median of
-{repetitions} repetitions after a warm-up. Broker, registry, database, all services and the bench share the
-cores. Seed {seed}.
+`make bench-imbalance` ({size}) on {machine}, {system}, commit `{commit}`;
+{readings_per_repetition:,} readings a repetition ({houses:,} houses of {flats_per_house} flats with a
+common meter, hourly), median of {repetitions} repetitions after a warm-up. Broker, registry, database, all
+services and the bench share the cores. Seed {seed}.
 
 | aim | found | |
 |---|---:|---|
@@ -39,8 +39,8 @@ message a reading and stores it; it validates nothing and computes no group.
 
 ## Live group-days while a backlog arrives
 
-{backlog_readings:,} readings, the whole fleet's 14 days, are sent to the backlog topic at once; all their
-group-days are published after {backlog_seconds:.0f} s ({backlog_readings_per_second:,} readings/s).
+{backlog_readings:,} readings, 14 days of all {houses:,} houses, are sent to the backlog topic at once;
+all their group-days are published after {backlog_seconds:.0f} s ({backlog_readings_per_second:,} readings/s).
 Meanwhile {live_packets_during_backlog:,} concentrators deliver their last day live, ten a second. From
 sending such a packet to its group-day, complete, on the topic: p50 {live_p50_seconds_during_backlog:.2f} s,
 p99 {live_p99_seconds_during_backlog:.2f} s.
@@ -79,6 +79,7 @@ _OPEN = """\
 ## Open
 
 {missed} The largest part of the processor's time is {largest} ({share:.0%}).
+{next_steps}
 
 """
 
@@ -122,4 +123,9 @@ def _open(report: Mapping[str, Any]) -> str:
     used = proof.processor_seconds(report)
     largest = max(used, key=lambda title: used[title])
     share = used[largest] / (sum(used.values()) or 1.0)
-    return _OPEN.format(missed=" ".join(f"Aim missed: {one}" for one in missed), largest=largest, share=share)
+    return _OPEN.format(
+        missed=" ".join(f"Aim missed: {one}" for one in missed),
+        largest=largest,
+        share=share,
+        next_steps=words.NEXT_STEPS,
+    )
