@@ -1,6 +1,8 @@
 """The `balance` command refuses in words what cannot be, before anything is started or made."""
 
+import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from balance_local import installation, stack
@@ -36,6 +38,30 @@ def test_an_installation_that_is_not_there_is_not_made(command: list[str]) -> No
     assert "there is no installation nobody; make it: balance --installation nobody up" in refused(
         "-i", "nobody", *command
     )
+
+
+@pytest.mark.parametrize(
+    "command", [["psql"], ["drop", "--yes"], ["dlq", "list"], ["weather", "load", "w.csv"]]
+)
+def test_nor_is_the_main_one_by_a_command_that_only_uses_it(
+    command: list[str], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    (root / "w.csv").write_text("object;time;temperature\n;2025-11-01T00:00;4.0\n")
+    assert "there is no installation main; make it: balance --installation main up" in refused(*command)
+
+
+def test_sql_is_in_the_zone_of_the_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A date is the start of its metering day then, where days start at midnight."""
+    found: list[str] = []
+    made = SimpleNamespace(dsn="dbname=x", description=installation.Description("main", "Europe/Madrid"))
+    monkeypatch.setattr(installation, "opened", lambda *_: made)
+    monkeypatch.setattr(os, "execvp", lambda *_: found.append(os.environ["PGTZ"]))
+    monkeypatch.delenv("PGTZ", raising=False)
+    CliRunner().invoke(app, ["psql"])
+    monkeypatch.setenv("PGTZ", "UTC")
+    CliRunner().invoke(app, ["psql"])
+    assert found == ["Europe/Madrid", "UTC"]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ def status() -> None:
 def migrate() -> None:
     """Bring the database up to date."""
     with _errors_in_words():
-        _opened().migrate()
+        _made().migrate()
         say("the database is up to date")
 
 
@@ -170,9 +170,10 @@ def drop(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
 
 @app.command()
 def psql() -> None:
-    """A SQL shell on the installation's database."""
+    """A SQL shell on the installation's database, in its zone: a date is the start of its civil day."""
     with _errors_in_words():
         chosen = _opened()
+        os.environ.setdefault("PGTZ", chosen.description.zone)
         os.execvp("psql", ["psql", chosen.dsn])
 
 
@@ -180,7 +181,7 @@ def psql() -> None:
 def topics_apply() -> None:
     """Create topics, register schemas."""
     with _errors_in_words():
-        _opened().topics_apply()
+        _made().topics_apply()
         say("topics and schemas are those of the catalogue")
 
 
@@ -256,7 +257,7 @@ def dlq_replay(
 def services_up() -> None:
     """Start the services."""
     with _errors_in_words():
-        _start(_opened())
+        _start(_made())
 
 
 @services_app.command("down")
@@ -302,13 +303,14 @@ def say(text: str) -> None:
 
 
 def _opened() -> Installation:
-    if _State.name == MAIN:
-        return (
-            installation.create(MAIN, say=say)
-            if not installation.described(MAIN)
-            else installation.opened(MAIN, say)
-        )
     return installation.opened(_State.name, say)
+
+
+def _made() -> Installation:
+    """The installation; the main one is made when it is not there."""
+    if _State.name == MAIN and not installation.described(MAIN):
+        return installation.create(MAIN, say=say)
+    return _opened()
 
 
 def _start(chosen: Installation) -> None:
