@@ -7,7 +7,6 @@ to ten. All goes through Kafka, ingest, imbalance and PostgreSQL.
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,6 +20,7 @@ from balance_chaos.settling import wait_until_idle
 from balance_chaos.stage import codec_of, fresh_installation, settings_of
 from balance_chaos.traffic import GROUP, PACKET, USAGE_POINT, Outgoing, send
 from balance_local.installation import Installation
+from balance_local.replay import real_data
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec
 
@@ -78,7 +78,7 @@ class Held:
 
 def measure(groups: int) -> Held:
     """Play so many groups, and compare with what the file says of the silent homes."""
-    homes = _homes(Path(os.environ["BALANCE_REAL_DATA"]) / "water_daiad_district25_hourly_2016Q4.csv")
+    homes = _homes(real_data() / "water_daiad_district25_hourly_2016Q4.csv")
     random = Random(SEED)
     drawn = [random.sample(sorted(homes), HOMES) for _ in range(groups)]
     days = sorted({day for home in homes.values() for day in home})
