@@ -155,7 +155,7 @@ def where(on: Screen, place: Installation) -> None:
     """Addresses to look at."""
     settings = place.settings().kafka
     topic = topic_name(settings, catalogue.IMBALANCE)
-    on.say(f"tables    {COMMAND} -i {place.name} psql, and there: select * from imbalance.v_group_days;")
+    on.say(f"tables    {COMMAND} -i {place.name} psql, and there: select * from imbalance.v_group_states;")
     on.say(f"topics    {settings.bootstrap_servers}: {topic} and others; registry {place.stack.registry_url}")
 
 
