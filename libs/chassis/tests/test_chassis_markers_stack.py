@@ -8,7 +8,7 @@ import pytest
 from balance_chassis.lanes import BACKLOG, LIVE, RECOMPUTATION
 from balance_chassis.markers import Markers
 from balance_chassis.migrations import migrate
-from balance_chassis.postgres import connection_string
+from balance_chassis.postgres import connect
 from balance_chassis.testing import Installation
 from balance_kernel.calendar import Calendar
 
@@ -156,7 +156,7 @@ def test_a_recomputation_is_marked_once_however_often_it_begins(reader: psycopg.
 
 def test_many_markers_are_taken_soon_though_there_were_few_before(dsn: str) -> None:
     crowd = [(subject, DAY) for subject in range(30_000)]
-    with psycopg.connect(connection_string(dsn, "trial")) as conn:
+    with connect(dsn, "trial") as conn:
         conn.execute("TRUNCATE trial.markers")
         MARKERS.add(conn, crowd, BACKLOG)
         conn.execute("DELETE FROM trial.markers WHERE id < (SELECT max(id) FROM trial.markers)")

@@ -166,7 +166,10 @@ def test_two_processes_that_want_the_same_month_do_not_collide(dsn: str) -> None
     assert errors == []
 
 
-def test_a_pool_speaks_utc_and_says_who_it_is(installation: Installation) -> None:
+def test_a_pool_speaks_utc_and_says_who_it_is(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGTZ", "Europe/Madrid")  # libpq sends it after all else
     with make_pool(installation.settings().postgres, "trial") as pool, pool.connection() as conn:
         row = conn.execute(
             "SELECT current_setting('TimeZone'), current_setting('application_name')"

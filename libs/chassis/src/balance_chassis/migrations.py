@@ -22,7 +22,7 @@ import psycopg
 from balance_kernel.calendar import Calendar
 from psycopg import sql
 
-from balance_chassis.postgres import connection_string, identifier
+from balance_chassis.postgres import connect, identifier
 
 _FILE = re.compile(r"\d{4}_[a-z0-9_]+\.sql")
 _LOCK = 0x62616C6D
@@ -74,7 +74,7 @@ def migrate(dsn: str, service: str, package: str | None, calendar: Calendar) -> 
     can be created. Raises MigrationRefused if an applied file has changed or is missing, or if the metering
     calendar is another one.
     """
-    with psycopg.connect(connection_string(dsn, f"{service}-migrate")) as conn:
+    with connect(dsn, f"{service}-migrate") as conn:
         conn.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         conn.execute(_LEDGER)
         storage = _installation(conn, calendar)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from psycopg import Connection, Cursor, conninfo, sql
 from psycopg_pool import ConnectionPool
 
@@ -21,14 +22,14 @@ _CONNECT = {
 }
 # A plan that is kept was made for tables as they were then: one made while a table of markers was empty reads
 # the whole of it for each of 60,000 rows.
-_OPTIONS = "-c TimeZone=UTC -c plan_cache_mode=force_custom_plan"
+_OPTIONS = "-c plan_cache_mode=force_custom_plan"
 _POOL_WAIT_S = 3.0
 _PARTITION_LOCK = 0x62616C70
 _log = logging.getLogger(__name__)
 
 
-def connection_string(dsn: str, application_name: str) -> str:
-    """The DSN with our time-outs, UTC and no plans kept, where it does not say otherwise itself."""
+def _connection_string(dsn: str, application_name: str) -> str:
+    """The DSN with our time-outs and no plans kept, where it does not say otherwise itself."""
     given = conninfo.conninfo_to_dict(dsn)
     options = f"{_OPTIONS} {given.pop('options', '')}".strip()
     return conninfo.make_conninfo(
@@ -45,7 +46,7 @@ def make_pool(
     after 3 s, which is transient.
     """
     return ConnectionPool(
-        connection_string(settings.dsn, service),
+        _connection_string(settings.dsn, service),
         min_size=1,
         max_size=size or settings.pool_size,
         timeout=_POOL_WAIT_S,
@@ -56,6 +57,13 @@ def make_pool(
         open=True,
         name=service,
     )
+
+
+def connect(dsn: str, application_name: str) -> Connection[Any]:
+    """A connection such as those of a pool, not checked. Raises psycopg.OperationalError."""
+    conn = psycopg.connect(_connection_string(dsn, application_name))
+    _configure(conn)
+    return conn
 
 
 def copy_binary(
@@ -138,7 +146,10 @@ def _existing(conn: Connection[Any], schema: str, names: Iterable[str]) -> set[s
 
 
 def _configure(conn: Connection[Any]) -> None:
-    """A late packet into a compressed chunk must not fail on how much it unpacks."""
+    """In UTC, whatever PGTZ, role and database say: hours added to an instant of another zone leap with its
+    clocks. A late packet into a compressed chunk must not fail on how much it unpacks.
+    """
+    conn.execute("SET TimeZone = 'UTC'")
     if conn.execute("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'").fetchone():
         conn.execute("SET timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
     conn.commit()
