@@ -56,7 +56,7 @@ def test_sql_is_in_the_zone_of_the_installation(monkeypatch: pytest.MonkeyPatch)
     found: list[str] = []
     made = SimpleNamespace(dsn="dbname=x", description=installation.Description("main", "Europe/Madrid"))
     monkeypatch.setattr(installation, "opened", lambda *_: made)
-    monkeypatch.setattr(os, "execvp", lambda *_: found.append(os.environ["PGTZ"]))
+    monkeypatch.setattr(os, "execvpe", lambda *given: found.append(given[2]["PGTZ"]))
     monkeypatch.delenv("PGTZ", raising=False)
     CliRunner().invoke(app, ["psql"])
     monkeypatch.setenv("PGTZ", "UTC")

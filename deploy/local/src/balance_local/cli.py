@@ -173,8 +173,7 @@ def psql() -> None:
     """A SQL shell on the installation's database, in its zone: a date is the start of its civil day."""
     with _errors_in_words():
         chosen = _opened()
-        os.environ.setdefault("PGTZ", chosen.description.zone)
-        os.execvp("psql", ["psql", chosen.dsn])
+        os.execvpe("psql", ["psql", chosen.dsn], {"PGTZ": chosen.description.zone, **os.environ})
 
 
 @topics_app.command("apply")
