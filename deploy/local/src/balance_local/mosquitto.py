@@ -124,6 +124,7 @@ class Mosquitto:
         password = self._admitted(concentrator_id)
         process = self.daemon.process()
         if process is not None:
+            self.wait()  # the signal would end one that is not yet serving
             process.send_signal(SIGHUP)
         return password
 
@@ -153,11 +154,13 @@ class Mosquitto:
         )
 
     def _answers(self, port: int) -> bool:
-        if self.certificate is None:
-            return ports.answers(port)
-        # A connection that never shakes hands would leave a complaint in the log.
-        context = ssl.create_default_context(cafile=self.certificate.authority)
+        """Whether it does something with a connection: the kernel takes one before it serves."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2) as plain:
+            if self.certificate is None:
+                plain.shutdown(socket.SHUT_WR)
+                return plain.recv(1) == b""
+            # A connection that never shakes hands would leave a complaint in the log.
+            context = ssl.create_default_context(cafile=self.certificate.authority)
             context.wrap_socket(plain, server_hostname="localhost").close()
             return True
         return False
