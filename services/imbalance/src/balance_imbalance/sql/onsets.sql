@@ -78,12 +78,7 @@ ON CONFLICT (balance_group, alarmed_day) DO UPDATE SET
     baseline_days = excluded.baseline_days,
     withdrawn = false,
     is_recomputation = excluded.is_recomputation
-        AND (t.is_recomputation OR NOT EXISTS (
-            SELECT FROM imbalance.outbox
-            WHERE keys @> jsonb_build_array(
-                jsonb_build_array('onset', t.balance_group, extract(epoch FROM t.alarmed_day)::bigint)
-            )
-        )),
+        AND (t.is_recomputation OR NOT imbalance.is_unpublished('onset', t.balance_group, t.alarmed_day)),
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,
     settings_hash = excluded.settings_hash,
@@ -101,12 +96,7 @@ RETURNING t.alarmed_day
 UPDATE imbalance.group_onsets AS t SET
     withdrawn = true,
     is_recomputation = NOT coalesce(t.alarmed_day >= %(first_news)s::timestamptz, false)
-        AND (t.is_recomputation OR NOT EXISTS (
-            SELECT FROM imbalance.outbox
-            WHERE keys @> jsonb_build_array(
-                jsonb_build_array('onset', t.balance_group, extract(epoch FROM t.alarmed_day)::bigint)
-            )
-        )),
+        AND (t.is_recomputation OR NOT imbalance.is_unpublished('onset', t.balance_group, t.alarmed_day)),
     version = t.version + 1,
     algorithm_version = %(algorithm_version)s,
     settings_hash = %(settings_hash)s,
@@ -135,12 +125,7 @@ ON CONFLICT (balance_group, start_at) DO UPDATE SET
     excess_per_hour = excluded.excess_per_hour,
     withdrawn = false,
     is_recomputation = excluded.is_recomputation
-        AND (t.is_recomputation OR NOT EXISTS (
-            SELECT FROM imbalance.outbox
-            WHERE keys @> jsonb_build_array(
-                jsonb_build_array('hour-alarm', t.balance_group, extract(epoch FROM t.start_at)::bigint)
-            )
-        )),
+        AND (t.is_recomputation OR NOT imbalance.is_unpublished('hour-alarm', t.balance_group, t.start_at)),
     version = t.version + 1,
     algorithm_version = excluded.algorithm_version,
     settings_hash = excluded.settings_hash,
@@ -155,12 +140,7 @@ RETURNING t.start_at
 UPDATE imbalance.group_hour_alarms AS t SET
     withdrawn = true,
     is_recomputation = NOT coalesce(t.start_at + INTERVAL '1 hour' >= %(first_news)s::timestamptz, false)
-        AND (t.is_recomputation OR NOT EXISTS (
-            SELECT FROM imbalance.outbox
-            WHERE keys @> jsonb_build_array(
-                jsonb_build_array('hour-alarm', t.balance_group, extract(epoch FROM t.start_at)::bigint)
-            )
-        )),
+        AND (t.is_recomputation OR NOT imbalance.is_unpublished('hour-alarm', t.balance_group, t.start_at)),
     version = t.version + 1,
     algorithm_version = %(algorithm_version)s,
     settings_hash = %(settings_hash)s,

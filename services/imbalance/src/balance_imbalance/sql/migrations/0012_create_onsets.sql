@@ -2,6 +2,15 @@
 ALTER TABLE group_days ADD COLUMN news_version bigint;
 COMMENT ON COLUMN group_days.news_version IS 'Last version before this one that was no recomputation, 0 without one; null when this is none itself, or is the first.';
 
+CREATE FUNCTION is_unpublished(word text, balance_group int, instant timestamptz) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (
+        SELECT FROM imbalance.outbox
+        WHERE keys @> jsonb_build_array(jsonb_build_array(word, balance_group, extract(epoch FROM instant)::bigint))
+    )
+$$;
+COMMENT ON FUNCTION is_unpublished IS 'Whether an event of a group is still named to the publisher, by the word and the instant of its key.';
+
 CREATE TABLE onset_days (
     balance_group int NOT NULL,
     day_start timestamptz NOT NULL,
