@@ -28,7 +28,7 @@ def _root() -> Iterator[Path]:
 
 
 def _drained(made: Installation) -> None:
-    for attempt in retry_context(on=AssertionError, attempts=None, timeout=300, wait_max=1):
+    for attempt in retry_context(on=AssertionError, attempts=None, timeout=120, wait_max=1):
         with attempt:
             assert not waiting(made)
 

@@ -21,13 +21,11 @@ from balance_chassis.lifecycle import Process, run_process
 from balance_chassis.patience import Stopped
 from balance_schemas import catalogue
 
-# An application that does not end in time is given up with its connections open: its process ends with it.
-pytestmark = [
-    pytest.mark.stack,
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.stack
 GROUP, TOPIC = "ingest-packets", catalogue.PACKETS
 _PATIENCE_S = 60.0
+gives_up = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+"""Of a test whose application is given up with its connections open, as its process would end with it."""
 
 
 class Broken(Agent[int]):
@@ -77,6 +75,7 @@ def test_an_exception_in_the_body_ends_the_process_and_nothing_unsettled_is_comm
     assert set(trial.stored()) == set(range(50))
 
 
+@gives_up
 def test_a_crash_that_reaches_the_supervisor_of_faust_ends_the_process(trial: Any) -> None:
     """Faust's supervisor starts a crashed actor again, which goes on after the message that crashed it."""
 
@@ -96,6 +95,7 @@ def test_a_crash_that_reaches_the_supervisor_of_faust_ends_the_process(trial: An
     assert set(trial.stored()) == set(range(60))
 
 
+@gives_up
 @pytest.mark.parametrize("is_handled", [False, True])
 def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(
     trial: Any, is_handled: bool
@@ -126,6 +126,7 @@ def test_an_actor_that_is_cancelled_acknowledges_nothing_of_what_it_had_in_hand(
     asyncio.run(main())
 
 
+@gives_up
 def test_what_is_stored_after_an_actor_was_cancelled_moves_no_offset_over_what_it_dropped(trial: Any) -> None:
     entered, release = threading.Event(), threading.Event()
 
@@ -337,6 +338,7 @@ def test_after_a_reset_of_its_connection_the_agent_still_learns_of_the_cluster(t
     assert trial.stored() == {1: 1, 2: 1}
 
 
+@gives_up
 def test_an_application_that_never_ends_does_not_keep_its_agent(
     trial: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 class Worker:
     """Runs `step` in a thread of its own until it gives 0 (nothing was due), then again after `idle_s`.
 
-    With a `share`, it idles the longer the longer a step took: at most that share of the time it works.
+    With a `share`, it idles the longer the longer a step took that found nothing due: looking takes at most
+    that share of the time.
     While `gives_way` says so, what goes before is due, and a step is done once a minute at most.
     A step is one transaction, or several, and bears being repeated. Transient errors are waited out; others
     are logged and counted, and too many of them end the process.
