@@ -77,12 +77,18 @@ class _State:
 
 @app.callback()
 def choose(
-    name: Annotated[str, typer.Option("--installation", "-i", help="Which installation.")] = MAIN,
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--installation", "-i", help=f"Which installation; {MAIN}, of a replay the scenario's own."
+        ),
+    ] = None,
 ) -> None:
     """Database, topic prefix, metering calendar and clock are those of the chosen installation."""
+    _State.name, context.obj = MAIN if name is None else name, name
     with _errors_in_words():
-        installation.check_name(name)
-    _State.name = name
+        installation.check_name(_State.name)
     # What these libraries warn about while something starts is no news to whoever waits for it.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
@@ -191,18 +197,22 @@ def assets_load(
     """Publish a described fleet; only what changed gets a new version."""
     with _errors_in_words():
         fleet = described.read_file(file)
+        chosen = _opened()
         published = assets.publish(
-            _opened(), fleet.usage_points, fleet.balance_groups, fleet.modules, fleet.concentrators
+            chosen, fleet.usage_points, fleet.balance_groups, fleet.modules, fleet.concentrators
         )
         say(f"{len(published.sent)} entities published, {published.unchanged} unchanged")
+        _say_who_waits(chosen)
 
 
 @edits_app.command("apply")
 def edits_apply(file: Annotated[Path, typer.Argument(help="YAML: edits.")]) -> None:
     """Publish operators' decisions about readings; only what changed gets a new version."""
     with _errors_in_words():
-        published = edits.apply(_opened(), file)
+        chosen = _opened()
+        published = edits.apply(chosen, file)
         say(f"{len(published.sent)} decisions published, {published.unchanged} unchanged")
+        _say_who_waits(chosen)
 
 
 @weather_app.command("load")
@@ -225,8 +235,10 @@ def weather_load(
         told = installation.described(_State.name) or installation.Description(_State.name)
         calendar = Calendar(told.zone, told.day_start_hour)
         read = weather_file.read_file(file, name, object_path, zone, calendar, say)
-        loaded = weather.load(_opened(), read, say)
+        chosen = _opened()
+        loaded = weather.load(chosen, read, say)
         say(f"{loaded.sent:,} days published, {loaded.unchanged:,} unchanged")
+        _say_who_waits(chosen)
 
 
 @dlq_app.command("list")
@@ -310,6 +322,11 @@ def _made() -> Installation:
     if _State.name == MAIN and not installation.described(MAIN):
         return installation.create(MAIN, say=say)
     return _opened()
+
+
+def _say_who_waits(chosen: Installation) -> None:
+    if services.daemon(chosen.folder).process() is None:
+        say(f"its services are stopped and take it when they run: balance --installation {chosen.name} up")
 
 
 def _start(chosen: Installation) -> None:

@@ -18,15 +18,15 @@ FORESEEN = (ScenarioError, NoProfilesError, StuckError, OSError)
 
 
 def replay_command(
+    context: typer.Context,
     scenario: Annotated[str, typer.Argument(help="A YAML file, or a ready scenario by its name.")] = "",
     show_example: Annotated[bool, typer.Option("--example", help="Print a scenario to start from.")] = False,
-    into: Annotated[str, typer.Option(help="Another installation than the scenario's.")] = "",
     keep: Annotated[bool, typer.Option("--keep", help="Add to what the installation holds.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Send, and do not wait for tables.")] = False,
     speed: Annotated[float, typer.Option(help="Seconds of packet time a second; 0: at once.", min=0)] = 0.0,
     save: Annotated[Path | None, typer.Option(help="Only write the packets to this folder.")] = None,
 ) -> None:
-    """Play a CSV as packets of a described fleet, and show the balance."""
+    """Play a CSV as packets of a described fleet into the installation chosen, or made for the scenario."""
     if show_example:
         typer.echo(example.text(), nl=False)
         return
@@ -41,7 +41,7 @@ def replay_command(
             f"{len(book.packets)} packets in {save / 'packets.jsonl'}, their fleet in {save / 'fleet.json'}"
         )
         return
-    replay.run(chosen, screen.here(), replay.Options(into or None, keep, not no_wait, speed))
+    replay.run(chosen, screen.here(), replay.Options(context.obj, keep, not no_wait, speed))
 
 
 def demo_command(seed: Annotated[int, typer.Option(help="Another street.")] = 7) -> None:
