@@ -29,7 +29,7 @@ demo: setup ## a street with everything that goes wrong in one, on real home pro
 
 test: lint ## all tests, on the real broker, registry and database
 	@$(BIN)/balance stack up
-	$(BIN)/pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 e2e: setup ## whole installations only: convergence under faults, bad input
 	$(BIN)/pytest tests/e2e $(PYTEST)

@@ -33,6 +33,7 @@ COUNTS = {
     "hours",
     "hours_above",
     "baseline_days",
+    "firmware",
 }
 IN_PULSES = {"register_start", "register_end", "initial_register", "final_register"}
 IN_BASE_UNITS = {

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from balance_chassis.metrics import ChassisMetrics
+from balance_gateway.metrics import GatewayMetrics
 from balance_imbalance.metrics import ImbalanceMetrics
 from balance_ingest.metrics import IngestMetrics
 from prometheus_client import CollectorRegistry, Metric
@@ -32,11 +33,11 @@ def registered(part: str) -> list[str]:
     if part == "Every process":
         ChassisMetrics("a-service", registry)
         return [row.replace("balance_a_service_", "balance_<service>_") for row in registry.rows()]
-    {"ingest": IngestMetrics, "imbalance": ImbalanceMetrics}[part](registry)
+    {"gateway": GatewayMetrics, "ingest": IngestMetrics, "imbalance": ImbalanceMetrics}[part](registry)
     return list(registry.rows())
 
 
-@pytest.mark.parametrize("part", ["Every process", "ingest", "imbalance"])
+@pytest.mark.parametrize("part", ["Every process", "gateway", "ingest", "imbalance"])
 def test_the_page_lists_every_metric(part: str) -> None:
     _, _, rest = PAGE.read_text().partition(f"\n## {part}\n")
     section, *_ = rest.partition("\n## ")

@@ -1,13 +1,13 @@
 """What the launcher starts is what the services have."""
 
+from balance_gateway import bootstrap as gateway
 from balance_imbalance import bootstrap as imbalance
 from balance_ingest import bootstrap as ingest
 from balance_local import supervisor
 
-OF_A_SERVICE = {"ingest": set(ingest.ROLES), "imbalance": set(imbalance.ROLES)}
+OF_A_SERVICE = {"gateway": gateway.ROLES, "ingest": ingest.ROLES, "imbalance": imbalance.ROLES}
 
 
 def test_the_launcher_knows_every_role_of_every_service() -> None:
-    started = {(service, role) for service in supervisor.SERVICES for role in supervisor.ROLES}
-    started |= {(service, role) for service, role, _ in supervisor.FURTHER_ROLES}
+    started = {(service, role) for service, role, _ in supervisor.PROCESSES}
     assert started == {(service, role) for service, roles in OF_A_SERVICE.items() for role in roles}

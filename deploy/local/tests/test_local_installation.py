@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import NewTopic
@@ -13,7 +12,7 @@ from balance_chassis.dead_letters import BAD_RECORD, DeadLetter, DeadLetters
 from balance_chassis.kafka import Record, client_options, make_producer, record_of, topic_name
 from balance_chassis.metrics import ChassisMetrics
 from balance_kernel.calendar import Calendar
-from balance_local import assets, dead_letters, edits, installation, lag, topics, weather, weather_file
+from balance_local import assets, dead_letters, installation, lag, topics, weather, weather_file
 from balance_local.installation import Installation, InstallationError
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec, load_ids
@@ -31,6 +30,8 @@ def made() -> Iterator[Installation]:
         installation.opened(NAME).drop()
     chosen = installation.create(NAME, zone="Europe/Madrid", day_start_hour=6, clock="packets")
     chosen.topics_apply()
+    chosen.migrate()
+    chosen.services_up(names=("gateway",))
     yield chosen
     chosen.drop()
 
@@ -60,13 +61,13 @@ def read(chosen: Installation, topic: str) -> list[Any]:
     return asyncio.run(ask())
 
 
-def usage_point(name: str, digits: int = 8) -> dict[str, Any]:
+def usage_point(name: str) -> dict[str, Any]:
     meter = {
         "meter_number": name,
         "fitted_at": SINCE_MS,
         "accuracy_class_ppm": 15000,
         "pulse_weight": 10,
-        "register_digits": digits,
+        "register_digits": 8,
         "q_max": 6_000_000,
     }
     channel = {"module_id": f"m-{name}", "channel": 0, "fitted_at": SINCE_MS}
@@ -126,17 +127,29 @@ def test_a_topic_with_other_partitions_is_refused() -> None:
         odd.drop()
 
 
-def test_a_version_rises_only_with_its_entity(made: Installation) -> None:
-    membership = {"usage_point_id": "UP-1", "role": "SUPPLY", "valid_from": SINCE_MS}
-    house = {"group_id": "G-1", "resource": "GAS", "name": "House", "members": [membership]}
-    first = assets.publish(made, [usage_point("UP-1"), usage_point("UP-2")], [house])
-    assert first == assets.Published(("balance-group/G-1", "usage-point/UP-1", "usage-point/UP-2"), 0)
-    second = assets.publish(made, [usage_point("UP-1", digits=9), usage_point("UP-2")], [])
-    assert second == assets.Published(("usage-point/UP-1",), 1)
+def test_a_file_is_imported_published_and_its_versions_rise_with_it(
+    made: Installation, tmp_path: Path
+) -> None:
+    path = tmp_path / "points.csv"
+
+    def load(digits: int, **options: Any) -> list[str]:
+        path.write_text(
+            "usage_point_id,resource,meters.meter_number,meters.fitted_at,meters.accuracy_class_ppm,"
+            "meters.pulse_weight,meters.register_digits,meters.q_max\n"
+            f"UP-1,GAS,4711,2024-10-01,15000,10,{digits},6000000\n"
+            "UP-2,GAS,4712,2024-10-01,15000,10,8,6000000\n"
+        )
+        return [change.entity.name for change in assets.load(made, path, **options).changes]
+
+    assert load(8, dry=True) == ["UP-1", "UP-2"]
+    assert load(8) == ["UP-1", "UP-2"]
+    assert load(9, reason="a digit more") == ["UP-1"]
+    assert load(9) == []
+    with pytest.raises(assets.FileError, match=r"points.csv: row 2, column meters.register_digits: expected"):
+        load(0)
     codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
     found = [(r.key.decode(), codec.decode(r.value)[1]) for r in read(made, catalogue.ASSETS)]
     assert sorted((key, value["version"]) for key, value in found) == [
-        ("balance-group/G-1", 1),
         ("usage-point/UP-1", 1),
         ("usage-point/UP-1", 2),
         ("usage-point/UP-2", 1),
@@ -149,7 +162,7 @@ def test_a_decision_withdrawn_and_standing_again_has_three_versions(
     made: Installation, tmp_path: Path
 ) -> None:
     path = tmp_path / "edits.yaml"
-    for state, sent in (("STANDING", 1), ("STANDING", 0), ("WITHDRAWN", 1), ("STANDING", 1)):
+    for state, changed in (("STANDING", 1), ("STANDING", 0), ("WITHDRAWN", 1), ("STANDING", 1)):
         path.write_text(
             f"""edits:
   - edit_id: E-1
@@ -163,7 +176,7 @@ def test_a_decision_withdrawn_and_standing_again_has_three_versions(
     decided_at: 2026-03-12T09:30:00+01:00
 """
         )
-        assert len(edits.apply(made, path).sent) == sent
+        assert len(assets.load(made, path).changes) == changed
     codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
     found = [(r.key, codec.decode(r.value)[1]) for r in read(made, catalogue.READING_EDITS)]
     assert [(key, value["version"], value["state"]) for key, value in found] == [
@@ -188,7 +201,8 @@ def test_weather_of_a_file_rises_where_it_changes(made: Installation, tmp_path: 
     assert load("1", "2", "", "4") == weather.Loaded(2, 0)
     assert "Nowhere > At all: hours not known: 23, the first 2026-01-10 07:00 UTC" in said
     assert any(
-        "lies in Nowhere > At all" in words or "no usage points were described" in words for words in said
+        "lies in Nowhere > At all" in words or "no usage points are on the register" in words
+        for words in said
     )
     assert load("1", "2", "", "4") == weather.Loaded(0, 2)
     assert load("1", "2", "85", "5") == weather.Loaded(1, 1)
@@ -202,35 +216,6 @@ def test_weather_of_a_file_rises_where_it_changes(made: Installation, tmp_path: 
         (2, [None, 5000, None]),
     ]
     assert {len(value["values"]) for _, value in found} == {24}
-
-
-def test_a_module_names_a_concentrator_published_before(made: Installation) -> None:
-    setting = {"valid_from": SINCE_MS, "session_plan": "DAILY"}
-    gatherer = {
-        "concentrator_id": "J-1", "variant": "MAINS", "sim_payer": "UTILITY", "settings": [setting],
-    }  # fmt: skip
-    module = {
-        "module_id": "M-1",
-        "settings": [{"valid_from": SINCE_MS, "packet_mode": "WEEKLY", "concentrator_id": "J-1"}],
-    }
-    with pytest.raises(assets.FleetError, match="expected a concentrator described here or published before"):
-        assets.publish(made, [], [], [module])
-    assert assets.publish(made, [], [], [], [gatherer]).sent == ("concentrator/J-1",)
-    assert assets.publish(made, [], [], [module], [gatherer]) == assets.Published(("module/M-1",), 1)
-    codec = Codec(load_ids(made.folder / "schema-ids.json"), raw_timestamps=True)
-    found = {r.key.decode(): codec.decode(r.value)[1] for r in read(made, catalogue.ASSETS)}
-    assert found["module/M-1"]["settings"][0]["packet_mode"] == "WEEKLY"
-    assert found["concentrator/J-1"]["variant"] == "MAINS"
-
-
-def test_what_was_not_acknowledged_is_sent_again(made: Installation) -> None:
-    assets.publish(made, [usage_point("UP-7")], [])
-    with psycopg.connect(made.dsn) as connection:
-        connection.execute(
-            "update balance_assets.published set acknowledged = false where key = 'usage-point/UP-7'"
-        )
-    assert assets.publish(made, [], []).sent == ("usage-point/UP-7",)
-    assert assets.publish(made, [], []).sent == ()
 
 
 def test_a_dead_letter_returns_once_to_its_group_alone(made: Installation) -> None:

@@ -56,8 +56,7 @@ def pids(folder: Path) -> set[int]:
 def test_they_are_started_once_and_stopped_in_reverse(folder: Path, environment: Mapping[str, str]) -> None:
     first = services.up(folder, environment)
     assert [service.title for service in first] == [
-        *(f"{service} {role}" for service in supervisor.SERVICES for role in supervisor.ROLES),
-        "imbalance agents",
+        f"{service} {role}" for service, role in supervisor.ALWAYS
     ]
     assert services.up(folder, environment) == first
     running = [psutil.Process(service.pid) for service in first]
@@ -79,7 +78,9 @@ def test_one_that_is_killed_comes_back(folder: Path, environment: Mapping[str, s
         lambda: supervisor.recorded(folder)[1].restarts == 1 and supervisor.recorded(folder)[1].pid != 0
     )
     eventually(lambda: services.state(supervisor.recorded(folder)[1]) == "ready")
-    assert [service.restarts for service in supervisor.recorded(folder)] == [0, 1, 0, 0, 0, 0, 0]
+    assert [service.restarts for service in supervisor.recorded(folder)] == [
+        int(position == 1) for position in range(len(supervisor.ALWAYS))
+    ]
 
 
 def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(
@@ -93,7 +94,7 @@ def test_what_a_killed_supervisor_left_is_ended_before_a_new_start(
     keeper.wait(20)
     services.up(folder, environment)
     assert not any(orphan.is_running() for orphan in orphans)
-    assert len(pids(folder)) == 7
+    assert len(pids(folder)) == len(supervisor.ALWAYS)
 
 
 def test_other_addresses_start_them_anew(folder: Path, environment: Mapping[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +11,9 @@ import psycopg
 import typer
 from aiokafka.errors import KafkaError
 from balance_chassis.settings import SettingsError
+from balance_gateway.adapters import files
+from balance_gateway.domain.kinds import KINDS
+from balance_gateway.domain.radio import RADIO_BUDGET
 from balance_kernel.calendar import Calendar
 from balance_schemas.registry import RegistryError
 from rich.markup import escape
@@ -18,8 +21,6 @@ from rich.markup import escape
 from balance_local import (
     assets,
     dead_letters,
-    described,
-    edits,
     installation,
     overview,
     replay_commands,
@@ -53,6 +54,7 @@ app.add_typer(stack_app, name="stack")
 app.add_typer(mqtt_app, name="mqtt")
 
 console = screen.here().console
+_MOST_CHANGES = 50
 
 _FORESEEN = (
     NotStartedError,
@@ -61,8 +63,7 @@ _FORESEEN = (
     RegistryError,
     SettingsError,
     stack.AddressesError,
-    described.FleetError,
-    edits.EditsError,
+    assets.FileError,
     weather_file.WeatherFileError,
     dead_letters.GroupError,
     psycopg.OperationalError,
@@ -192,27 +193,39 @@ def topics_apply() -> None:
 
 @assets_app.command("load")
 def assets_load(
-    file: Annotated[Path, typer.Argument(help="YAML: usage_points, balance_groups, modules, concentrators.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="YAML of usage_points, balance_groups, modules, …; CSV or XLSX of one kind a table."
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change and what is wrong; write nothing.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the log of changes.")] = None,
+    accept: Annotated[
+        list[str] | None, typer.Option(help=f"A rule that may be broken: {RADIO_BUDGET}.")
+    ] = None,
 ) -> None:
-    """Publish a described fleet; only what changed gets a new version."""
-    with _errors_in_words():
-        fleet = described.read_file(file)
-        chosen = _opened()
-        published = assets.publish(
-            chosen, fleet.usage_points, fleet.balance_groups, fleet.modules, fleet.concentrators
-        )
-        say(f"{len(published.sent)} entities published, {published.unchanged} unchanged")
-        _say_who_waits(chosen)
+    """Import into the asset register; only what differs is changed, and nothing if anything is wrong."""
+    _import(file, dry_run, reason, accept or [])
+
+
+@assets_app.command("columns")
+def assets_columns(
+    kind: Annotated[str, typer.Argument(help=f"One of {', '.join(kind.plural for kind in KINDS)}.")],
+) -> None:
+    """The first line of a table of that kind, to start a CSV from."""
+    found = [each for each in KINDS if each.plural == kind]
+    if not found:
+        raise typer.BadParameter(f"expected one of {', '.join(each.plural for each in KINDS)}, found {kind}")
+    typer.echo(",".join(files.template(found[0])))
 
 
 @edits_app.command("apply")
 def edits_apply(file: Annotated[Path, typer.Argument(help="YAML: edits.")]) -> None:
-    """Publish operators' decisions about readings; only what changed gets a new version."""
-    with _errors_in_words():
-        chosen = _opened()
-        published = edits.apply(chosen, file)
-        say(f"{len(published.sent)} decisions published, {published.unchanged} unchanged")
-        _say_who_waits(chosen)
+    """Import operators' decisions about readings; only what differs is changed."""
+    _import(file, False, None, ())
 
 
 @weather_app.command("load")
@@ -322,6 +335,20 @@ def _made() -> Installation:
     if _State.name == MAIN and not installation.described(MAIN):
         return installation.create(MAIN, say=say)
     return _opened()
+
+
+def _import(file: Path, dry_run: bool, reason: str | None, accepted: Collection[str]) -> None:
+    with _errors_in_words():
+        chosen = _opened()
+        found = assets.load(chosen, file, dry=dry_run, reason=reason, accepted=accepted)
+        made = "would be changed" if dry_run else "changed"
+        say(f"{len(found.changes):,} entities {made}, {found.unchanged:,} unchanged")
+        for change in found.changes[:_MOST_CHANGES] if dry_run else ():
+            overview.show_change(console, change)
+        if dry_run and len(found.changes) > _MOST_CHANGES:
+            say(f"and {len(found.changes) - _MOST_CHANGES:,} more")
+        if found.changes and not dry_run:
+            _say_who_waits(chosen)
 
 
 def _say_who_waits(chosen: Installation) -> None:

@@ -22,6 +22,7 @@ _LOOKS = re.compile(r"^balance_ingest_delivery_looks_total (\S+)", re.MULTILINE)
 _LOOKS_PATIENCE = 5
 """A look at a large field takes a while, and the worker rests after it."""
 _TABLES = {
+    "gateway": {"outbox": "to publish"},
     "ingest": {"markers": "to compute", "reading_changes": "to judge", "outbox": "to publish"},
     "imbalance": {"markers": "to compute", "outbox": "to publish"},
 }

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import psycopg
+from balance_gateway.domain.changes import Change, differences
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -41,6 +42,15 @@ def show_letters(console: Console, letters: Sequence[Letter]) -> None:
             "yes" if letter.returned else "",
         )
     console.print(table)
+
+
+def show_change(console: Console, change: Change) -> None:
+    """What would differ, a line a field; one line for an entity that is new."""
+    if change.before is None:
+        console.print(f"new {change.entity.subject}", markup=False, highlight=False)
+        return
+    for difference in differences(change.before.value, change.entity.value):
+        console.print(f"{change.entity.subject}: {difference}", markup=False, highlight=False, soft_wrap=True)
 
 
 def parked_channels(dsn: str) -> int | None:

@@ -16,15 +16,22 @@ from pathlib import Path
 
 from balance_local import ports
 
-SERVICES = ("ingest", "imbalance")
-ROLES = ("worker", "live", "backlog")
-"""What every service has."""
-FURTHER_ROLES = (
+PROCESSES = (
+    ("gateway", "worker", None),
+    ("ingest", "worker", None),
+    ("ingest", "live", None),
+    ("ingest", "backlog", None),
+    ("imbalance", "worker", None),
+    ("imbalance", "live", None),
+    ("imbalance", "backlog", None),
     ("imbalance", "agents", None),
     ("ingest", "edge", "BALANCE_INGEST_MQTT_URL"),
     ("imbalance", "weather", "BALANCE_IMBALANCE_WEATHER_SERVICE"),
 )
 """Service, role, and the variable without which it is not started."""
+SERVICES = tuple(dict.fromkeys(service for service, _, _ in PROCESSES))
+ALWAYS = tuple((service, role) for service, role, variable in PROCESSES if variable is None)
+"""Service and role of what runs in every installation."""
 EXIT_SETTINGS = 78  # starting again does not help; see balance_chassis.lifecycle
 PATIENCE_S = 30.0
 
@@ -151,13 +158,11 @@ def say(text: str) -> None:
 
 
 def _services(folder: Path, names: Sequence[str]) -> list[Service]:
-    wanted = [(service, role) for service in names for role in ROLES]
-    wanted += [
-        (service, role)
-        for service, role, variable in FURTHER_ROLES
+    return [
+        Service(service, role, ports.choose(folder, f"{service}-{role}"))
+        for service, role, variable in PROCESSES
         if service in names and (variable is None or os.environ.get(variable))
     ]
-    return [Service(service, role, ports.choose(folder, f"{service}-{role}")) for service, role in wanted]
 
 
 def _record(folder: Path, services: list[Service]) -> None:

@@ -15,14 +15,12 @@ from balance_kernel.calendar import HOUR_S
 from balance_kernel.weather import hourly_means, source_key
 from balance_schemas import catalogue
 
-from balance_local.assets import Published, publish_changed
-from balance_local.described import Entity
 from balance_local.installation import Installation
 from balance_local.stack import Say
+from balance_local.versioning import Told, publish_changed
 from balance_local.weather_file import KIND, ObjectPath, WeatherFile, path_text
 
 WEATHER_DAY = "balance.v1.WeatherDayReported"
-_TABLE = "weather"
 _MOST_NAMED = 5
 
 
@@ -40,23 +38,21 @@ def load(installation: Installation, file: WeatherFile, say: Say) -> Loaded:
     Raises InstallationError when the topics were not applied.
     """
     calendar = installation.settings().calendar
-    days: list[Entity] = []
+    days: list[Told] = []
     for path in sorted(file.observations):
         hourly = hourly_means(file.observations[path], calendar)
         days.extend(_entity(path, file.name, day, values) for day, values in sorted(hourly.items()))
         _say_gaps(path, hourly, say)
     say(f"weather days: {len(days):,}, objects: {len(file.observations):,}")
 
-    def wanted(connection: psycopg.Connection) -> Sequence[Entity]:
+    with psycopg.connect(installation.dsn) as connection:
         for path in file.observations:
             _say_if_nobodys(connection, path, say)
-        return days
-
-    published: Published = publish_changed(installation, catalogue.WEATHER, _TABLE, wanted, _message)
+    published = publish_changed(installation, catalogue.WEATHER, days, _message)
     return Loaded(len(published.sent), published.unchanged)
 
 
-def _entity(path: ObjectPath, name: str, day: datetime, values: Sequence[int | None]) -> Entity:
+def _entity(path: ObjectPath, name: str, day: datetime, values: Sequence[int | None]) -> Told:
     value = {
         "object_path": list(path),
         "kind": KIND,
@@ -65,10 +61,10 @@ def _entity(path: ObjectPath, name: str, day: datetime, values: Sequence[int | N
         "step_s": HOUR_S,
         "values": list(values),
     }
-    return Entity(f"{source_key(path, KIND, name).decode()} {day.isoformat()}", WEATHER_DAY, value)
+    return Told(f"{source_key(path, KIND, name).decode()} {day.isoformat()}", WEATHER_DAY, value)
 
 
-def _message(_key: str, value: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+def _message(value: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
     key = source_key(value["object_path"], value["kind"], value["name"])
     return key, {**value, "reported_at": round(datetime.now(UTC).timestamp() * 1000)}
 
@@ -93,13 +89,13 @@ def _say_gaps(path: ObjectPath, hourly: Mapping[datetime, Sequence[int | None]],
 
 def _say_if_nobodys(connection: psycopg.Connection, path: ObjectPath, say: Say) -> None:
     """Say when no usage point that was described lies in the object, and who lies beside it."""
-    if connection.execute("select to_regclass('balance_assets.published')").fetchone() == (None,):
-        say("no usage points were described here yet: weather counts for those beneath its object")
-        return
     rows = connection.execute(
-        "select distinct value->'object_path' from balance_assets.published where value ? 'object_path'"
+        "select distinct value->'object_path' from gateway.v_entities where kind = 'usage-point'"
     )
     paths = {tuple(found) for (found,) in rows}
+    if not paths:
+        say("no usage points are on the register yet: weather counts for those beneath its object")
+        return
     if any(found[: len(path)] == path for found in paths):
         return
     beside = sorted({path_text(found[: len(path)]) for found in paths})[:_MOST_NAMED]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -38,6 +39,18 @@ class Outgoing:
     value: bytes | None
     partition: int | None = None
     headers: Sequence[tuple[str, bytes]] = ()
+
+
+def event_headers(service: str, record: str, event_id: str, at: datetime) -> list[tuple[str, bytes]]:
+    """Headers that say what a record is, whoever reads it (CloudEvents 1.0, Kafka binding)."""
+    said = {
+        "specversion": "1.0",
+        "id": event_id,
+        "source": f"balance/{service}",
+        "type": record,
+        "time": at.isoformat(),
+    }
+    return [(f"ce_{name}", text.encode()) for name, text in said.items()]
 
 
 Render = Callable[[Connection[Any], Sequence[OutboxRow]], Sequence[Outgoing]]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from balance_bench import machine, vee_holes
 from balance_bench.vee_holes import Label
 
-ONLY = ("ingest",)
+ONLY = ("gateway", "ingest")
 PATIENCE_S = 900.0
 SILENT_MS = 3 * 86_400_000
 AT_ONCE = 500

@@ -49,8 +49,7 @@ def kill_supervisor_too(made: Installation, _root: Path) -> None:
 
 def every_fault() -> Sequence[Fault]:
     """One of each: every role of every service, broker, database, supervisor."""
-    roles = [kill_service(service, role) for service in supervisor.SERVICES for role in supervisor.ROLES]
-    roles.append(kill_service("imbalance", "agents"))
+    roles = [kill_service(service, role) for service, role in supervisor.ALWAYS]
     return [*roles, kill_broker, kill_database, kill_supervisor_too]
 
 

@@ -23,6 +23,7 @@ from balance_chaos.stage import settings_of
 from balance_chaos.views import from_views
 
 _LEFT_TO_DO = {
+    "gateway": ("outbox",),
     "ingest": ("outbox", "markers"),
     "imbalance": (
         "outbox",

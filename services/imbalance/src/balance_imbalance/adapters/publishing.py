@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.outbox import OutboxRow, keys_by_topic
-from balance_chassis.publisher import Outgoing
+from balance_chassis.publisher import Outgoing, event_headers
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec
 from psycopg import Connection
@@ -119,18 +119,11 @@ class Renderer:
         event_id = f"{subject}/{value[published.instant]}/{value['version']}"
         if word not in (ONLY, GROUP_DAY_KEY):
             event_id = f"{word}/{event_id}"  # an event of a group-day may have the same instant
-        headers = (
-            ("ce_specversion", "1.0"),
-            ("ce_id", event_id),
-            ("ce_source", "balance/imbalance"),
-            ("ce_type", published.record),
-            ("ce_time", row[published.changed_at].isoformat()),
-        )
         return Outgoing(
             topic,
             key=subject.encode(),
             value=self._codec.encode(published.record, value),
-            headers=[(name, text.encode()) for name, text in headers],
+            headers=event_headers("imbalance", published.record, event_id, row[published.changed_at]),
         )
 
 

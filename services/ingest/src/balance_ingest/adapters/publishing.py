@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from balance_chassis.outbox import OutboxRow, keys_by_topic
-from balance_chassis.publisher import Outgoing
+from balance_chassis.publisher import Outgoing, event_headers
 from balance_schemas import catalogue
 from balance_schemas.codec import Codec
 from psycopg import Connection
@@ -97,19 +97,12 @@ class Renderer:
 def _outgoing(
     topic: str, key: object, record: str, framed: bytes, event_id: str, partition: int | None = None
 ) -> Outgoing:
-    headers = (
-        ("ce_specversion", "1.0"),
-        ("ce_id", event_id),
-        ("ce_source", "balance/ingest"),
-        ("ce_type", record),
-        ("ce_time", datetime.now(UTC).isoformat()),
-    )
     return Outgoing(
         topic,
         key=str(key).encode(),
         value=framed,
         partition=partition,
-        headers=[(name, text.encode()) for name, text in headers],
+        headers=event_headers("ingest", record, event_id, datetime.now(UTC)),
     )
 
 

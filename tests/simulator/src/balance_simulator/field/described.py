@@ -89,6 +89,7 @@ class Register:
                 "state": "ACTIVE",
                 "settings": settings,
                 "batteries": [{"battery_type": kind, "fitted_at": at_s * 1000} for kind, at_s in batteries],
+                "firmware": int(layout.modules.firmware[m]),
             }
 
     def concentrators(self) -> Iterator[Record]:

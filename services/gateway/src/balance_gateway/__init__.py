@@ -1,0 +1,1 @@
+"""The asset register and the one door for people."""

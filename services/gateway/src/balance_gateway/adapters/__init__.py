@@ -1,0 +1,1 @@
+"""What connects the domain to database, files and wire."""

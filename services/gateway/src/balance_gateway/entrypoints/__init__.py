@@ -1,0 +1,1 @@
+"""From people and machines to handler, and nothing else."""
