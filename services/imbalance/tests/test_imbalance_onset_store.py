@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from balance_chassis.outbox import Outbox
+from balance_imbalance.adapters import postgres_onsets
 from balance_imbalance.adapters.postgres_onsets import PostgresOnsetStore
 from balance_imbalance.adapters.publishing import Renderer
+from balance_imbalance.computing import onsets
 from balance_imbalance.computing.onsets import Watching
 from balance_imbalance.domain.messages import ChangedGroupDay
+from balance_imbalance.domain.onset import follow
 from balance_imbalance.domain.onset_rules import OnsetRules
 from balance_schemas import avsc
 from balance_schemas.codec import Codec
@@ -284,10 +287,10 @@ def test_what_a_higher_version_found_is_not_overwritten_nor_withdrawn(watch: Wat
     assert [row["algorithm_version"] for row in watch.tables()[:2]] == [99, 99]
 
 
-def test_each_group_is_a_transaction_of_its_own(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
-    from balance_imbalance.computing import onsets
-    from balance_imbalance.domain.onset import follow
-
+@pytest.mark.parametrize(("days", "groups_done"), [(1, 1), (100_000, 0)])
+def test_a_transaction_goes_over_as_many_groups_as_have_few_days(
+    days: int, groups_done: int, watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     house = watch.house
     for group in ("H", "I"):
         house.describe(house.group_of(group, ["S"], ["A"]))
@@ -301,11 +304,19 @@ def test_each_group_is_a_transaction_of_its_own(watch: Watch, monkeypatch: pytes
         return follow(*given)
 
     monkeypatch.setattr(onsets, "follow", breaking)
+    monkeypatch.setattr(postgres_onsets, "_DAYS_AT_ONCE", days)
     start = datetime.fromtimestamp(house.day_start(0), UTC)
     watching = Watching(PostgresOnsetStore(house.pool, house.calendar, RULES), RULES, lambda *_: None)
+    changed = [ChangedGroupDay(group, start) for group in "GHI"]
     with pytest.raises(ZeroDivisionError):
-        watching.handle([ChangedGroupDay(group, start) for group in "GHI"])
-    assert len(house.rows("SELECT DISTINCT balance_group FROM imbalance.onset_days")) == 1
+        watching.handle(changed)
+    gone_over = "SELECT DISTINCT balance_group FROM imbalance.onset_days"
+    assert len(house.rows(gone_over)) == groups_done
+    watching.handle(changed)
+    assert len(house.rows(gone_over)) == 3
+    done = len(calls)
+    watching.handle(changed)
+    assert len(calls) == done
 
 
 def test_what_is_withdrawn_from_the_group_is_withdrawn_here(watch: Watch) -> None:

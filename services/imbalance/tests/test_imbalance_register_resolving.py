@@ -165,9 +165,7 @@ def test_a_cycle_of_entries_that_are_never_valid_together_is_told_all_the_same()
 def nested_chain(depth: int) -> dict[str, Sequence[Entry]]:
     """G names N1, N1 names N2 and so on; N<depth> has usage point 7."""
     names = ["G", *(f"N{level}" for level in range(1, depth + 1))]
-    chain: dict[str, Sequence[Entry]] = {
-        name: [entry(after)] for name, after in pairwise(names)
-    }
+    chain: dict[str, Sequence[Entry]] = {name: [entry(after)] for name, after in pairwise(names)}
     return {**chain, names[-1]: [entry(7)]}
 
 

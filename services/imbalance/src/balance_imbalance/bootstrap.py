@@ -49,9 +49,9 @@ from balance_imbalance.settings import WEATHER_SERVICE, ImbalanceSettings
 SERVICE = "imbalance"
 _FORECASTS_A_TRANSACTION = 4000
 _LEAST_CONNECTIONS = 12
+"""What the worker's runnables hold at most, all busy at once."""
 _MESSAGES_AT_ONCE = 50
 """Of group-days: a group's years take a second or two, and a rebalance waits for the batch in hand."""
-"""What the worker's runnables hold at most, all busy at once."""
 Pool = ConnectionPool[Connection[Any]]
 
 

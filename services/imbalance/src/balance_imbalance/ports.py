@@ -6,7 +6,7 @@ they are; the chassis knows which of them pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -298,14 +298,15 @@ class Followable:
 class OnsetWork(Protocol):
     """One transaction on onsets and hourly alarms (§8)."""
 
-    def unfollowed(self, group_id: str, first: datetime) -> Followable | None:
-        """Hold the group, and read its group-days from the first on that is ``first`` or later and stands
-        otherwise than when it was gone over; from an earlier one if what the days before mean is not
-        remembered up to there. None when there is no such day, or no such group.
+    def unfollowed(self, first: Mapping[str, datetime]) -> tuple[Collection[str], Sequence[Followable]]:
+        """Hold some of the groups, and read their group-days from the first on that is ``first`` or later and
+        stands otherwise than when it was gone over; from an earlier one if what the days before mean is not
+        remembered up to there. Gives the groups that are done with after this transaction, one at least, and
+        what is to be gone over: nothing of a group without such a day, or that nobody described.
         """
         ...
 
-    def write(self, followable: Followable, followed: Followed) -> tuple[int, int]:
+    def write(self, gone_over: Sequence[tuple[Followable, Followed]]) -> tuple[int, int]:
         """Remember the states; keep onsets and alarms that changed with a version of one more, withdraw what
         is no longer found, name both to the publisher. Gives how many onsets and alarms these are.
         """

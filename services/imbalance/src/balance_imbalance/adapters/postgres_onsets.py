@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import Any
@@ -28,6 +28,8 @@ from balance_imbalance.domain.onset import Followed, State
 from balance_imbalance.domain.onset_rules import ONSET_VERSION, OnsetRules
 from balance_imbalance.ports import Followable
 
+_GROUPS_AT_ONCE = 100
+_DAYS_AT_ONCE = 10_000
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _COLUMNS = ("balance_group", "day_start", "state", "settings_hash", "version")
 _TYPES = ("int4", "timestamptz", "jsonb", "text", "int8")
@@ -57,78 +59,125 @@ class PostgresOnsetWork:
         self._rules = rules
         self._outbox = Outbox(SCHEMA)
 
-    def unfollowed(self, group_id: str, first: datetime) -> Followable | None:
+    def unfollowed(self, first: Mapping[str, datetime]) -> tuple[Collection[str], Sequence[Followable]]:
         """See the port."""
-        # A snapshot of its own for each statement: the lock first, then what is to be read.
-        group = self._one("lock_onsets", {"group_id": group_id})
-        if group is None:
-            return None
-        key = {"group": group, "first": first, "settings_hash": self._rules.settings_hash}
-        changed = self._one("first_unfollowed_day", key)
-        if changed is None:
-            return None
-        row = self._conn.execute(statement("onset_state_before"), {**key, "first": changed}).fetchone()
-        after, state = (row[0], from_row_state(row[1])) if row else (None, State())
-        window = self._calendar.shift(after, -self._rules.window_days) if after else _BEGINNING
-        with self._conn.cursor(binary=True) as cur:
-            rows = cur.execute(statement("watched_group_days"), {"group": group, "first": window}).fetchall()
-        days = [from_row_watched_day(row, self._calendar) for _, *row in rows]
-        past = [day for day in days if after and day.start_s <= after.timestamp()]
-        versions = {day.number: row[0] for day, row in zip(days, rows, strict=True)}
-        news = self._one("first_news", {"group": group, "after": after or _BEGINNING})
-        return Followable(group, news, after, versions, state, past, days[len(past) :])
+        held = sorted(first)[:_GROUPS_AT_ONCE]
+        # A snapshot of its own for each statement: the locks first, then what is to be read.
+        numbers = dict(self._rows("lock_onsets", group_ids=held))
+        since = {numbers[name]: first[name] for name in held if name in numbers}
+        stamp = self._rules.settings_hash
+        days = {
+            group: (changed, count)
+            for group, changed, count in self._rows(
+                "first_unfollowed_days", **_firsts(since), settings_hash=stamp
+            )
+            if changed is not None
+        }
+        changed = {group: day for group, (day, _) in days.items()}
+        before = {
+            group: (after, from_row_state(state))
+            for group, after, state in self._rows(
+                "onset_states_before", **_firsts(changed), settings_hash=stamp
+            )
+        }
+        windows = {
+            group: self._calendar.shift(before[group][0], -self._rules.window_days)
+            if group in before
+            else _BEGINNING
+            for group in changed
+        }
+        taken = _few({group: count + self._rules.window_days for group, (_, count) in days.items()})
+        found = self._followable({group: windows[group] for group in taken}, before)
+        left = set(changed) - taken
+        return [name for name in held if numbers.get(name) not in left], found
 
-    def write(self, followable: Followable, followed: Followed) -> tuple[int, int]:
+    def _followable(
+        self, windows: Mapping[int, datetime], before: Mapping[int, tuple[datetime, State]]
+    ) -> Sequence[Followable]:
+        afters = {group: before[group][0] if group in before else _BEGINNING for group in windows}
+        news = dict(self._rows("first_news", **_firsts(afters)))
+        rows: dict[int, list[Any]] = {group: [] for group in windows}
+        with self._conn.cursor(binary=True) as cur:
+            for group, *row in cur.execute(statement("watched_group_days"), _firsts(windows)):
+                rows[group].append(row)
+        found = []
+        for group, each in rows.items():
+            after, state = before.get(group, (None, State()))
+            days = [from_row_watched_day(row, self._calendar) for _, *row in each]
+            past = [day for day in days if after and day.start_s <= after.timestamp()]
+            versions = {day.number: row[0] for day, row in zip(days, each, strict=True)}
+            found.append(Followable(group, news.get(group), after, versions, state, past, days[len(past) :]))
+        return found
+
+    def write(self, gone_over: Sequence[tuple[Followable, Followed]]) -> tuple[int, int]:
         """See the port."""
-        key = {"group": followable.group, "after": followable.after or _BEGINNING}
-        self._conn.execute(statement("forget_onset_days"), key)
+        afters = {one.group: one.after or _BEGINNING for one, _ in gone_over}
+        self._conn.execute(statement("forget_onset_days"), _firsts(afters))
         stamp = self._rules.settings_hash
         rows = [
-            (
-                followable.group,
-                self._start(day.number),
-                Jsonb(to_row_state(state)),
-                stamp,
-                followable.versions[day.number],
-            )
+            (one.group, self._start(day.number), Jsonb(to_row_state(state)), stamp, one.versions[day.number])
+            for one, followed in gone_over
             for day, state in followed.states
         ]
         with self._conn.cursor() as cur:
             copy_binary(cur, f"{SCHEMA}.onset_days", _COLUMNS, _TYPES, rows)
-        result = {
-            **key,
-            "first_news": followable.first_news,
-            "algorithm_version": ONSET_VERSION,
-            "settings_hash": stamp,
+        ends = {
+            one.group: self._calendar.next_day(one.after) if one.after else _BEGINNING for one, _ in gone_over
         }
-        end = self._calendar.next_day(followable.after) if followable.after else _BEGINNING
-        stand = self._conn.execute(statement("what_stands"), {**key, "after_end": end}).fetchone()
-        onsets_stand, alarms_stand = stand or (True, True)
-        onsets = self._written_onsets(followed, result) if followed.onsets or onsets_stand else []
-        found_from = {**result, "after_end": end}
-        alarms = self._written_alarms(followed, found_from) if followed.alarms or alarms_stand else []
-        keys = [[ONSET_KEY, followable.group, int(at.timestamp())] for at in onsets]
-        keys += [[HOUR_ALARM_KEY, followable.group, int(at.timestamp())] for at in alarms]
-        self._outbox.add(self._conn, catalogue.IMBALANCE, keys)
+        given = {**_firsts(afters), "ends": list(ends.values())}
+        stand = {group: what for group, *what in self._rows("what_stands", **given)}
+        onsets: list[Any] = []
+        alarms: list[Any] = []
+        for one, followed in gone_over:
+            key = {
+                "group": one.group,
+                "after": afters[one.group],
+                "after_end": ends[one.group],
+                "first_news": one.first_news,
+                "algorithm_version": ONSET_VERSION,
+                "settings_hash": stamp,
+            }
+            onsets_stand, alarms_stand = stand[one.group]
+            if followed.onsets or onsets_stand:
+                onsets += [[ONSET_KEY, one.group, at] for at in self._written_onsets(followed, key)]
+            if followed.alarms or alarms_stand:
+                alarms += [[HOUR_ALARM_KEY, one.group, at] for at in self._written_alarms(followed, key)]
+        self._outbox.add(self._conn, catalogue.IMBALANCE, onsets + alarms)
         return len(onsets), len(alarms)
 
-    def _written_onsets(self, followed: Followed, result: dict[str, Any]) -> list[datetime]:
+    def _written_onsets(self, followed: Followed, result: dict[str, Any]) -> list[int]:
         columns = to_columns_onsets(list(followed.onsets.values()), self._calendar)
         changed = self._conn.execute(statement("upsert_onsets"), {**result, **columns}).fetchall()
         found = {**result, "found": list(columns["alarmed_days"])}
         changed += self._conn.execute(statement("withdraw_onsets"), found).fetchall()
-        return [at for (at,) in changed]
+        return [int(at.timestamp()) for (at,) in changed]
 
-    def _written_alarms(self, followed: Followed, result: dict[str, Any]) -> list[datetime]:
+    def _written_alarms(self, followed: Followed, result: dict[str, Any]) -> list[int]:
         columns = to_columns_alarms(list(followed.alarms.values()))
         changed = self._conn.execute(statement("upsert_hour_alarms"), {**result, **columns}).fetchall()
         found = {**result, "found": list(columns["starts"])}
         changed += self._conn.execute(statement("withdraw_hour_alarms"), found).fetchall()
-        return [at for (at,) in changed]
+        return [int(at.timestamp()) for (at,) in changed]
 
-    def _one(self, query: str, values: dict[str, Any]) -> Any:
-        row = self._conn.execute(statement(query), values).fetchone()
-        return row and row[0]
+    def _rows(self, query: str, **values: Any) -> Sequence[Any]:
+        return self._conn.execute(statement(query), values).fetchall()
 
     def _start(self, number: int) -> datetime:
         return self._calendar.start_of(date.fromordinal(number))
+
+
+def _firsts(instants: Mapping[int, datetime]) -> dict[str, Any]:
+    """Groups and an instant of each as columns."""
+    return {"groups": list(instants), "firsts": list(instants.values())}
+
+
+def _few(days: Mapping[int, int]) -> set[int]:
+    """Groups with so many days together as a transaction may read, the first of them in any case."""
+    taken: set[int] = set()
+    total = 0
+    for group, count in days.items():
+        total += count
+        if taken and total > _DAYS_AT_ONCE:
+            break
+        taken.add(group)
+    return taken

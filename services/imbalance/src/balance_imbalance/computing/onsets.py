@@ -21,19 +21,20 @@ class Watching:
     changed: Callable[[int, int, int], None]
 
     def handle(self, messages: Sequence[ChangedGroupDay | str]) -> None:
-        """Go again over each group's days from the first that changed, in a transaction of its own."""
+        """Go again over each group's days from the first that changed, some groups in a transaction."""
         first: dict[str, datetime] = {}
         for message in messages:
             if isinstance(message, ChangedGroupDay):
                 day = message.day_start
                 first[message.group_id] = min(day, first.get(message.group_id, day))
-        for group_id in sorted(first):
+        while first:
             with self.store.work() as work:
-                found = work.unfollowed(group_id, first[group_id])
-                if found is None:
-                    continue  # gone over when an earlier message came
-                onsets, alarms = work.write(found, follow(found.state, found.past, found.days, self.rules))
-            self.changed(len(found.days), onsets, alarms)
+                done, found = work.unfollowed(first)
+                gone_over = [(one, follow(one.state, one.past, one.days, self.rules)) for one in found]
+                onsets, alarms = work.write(gone_over) if gone_over else (0, 0)
+            if found:  # else it was gone over when an earlier message came
+                self.changed(sum(len(one.days) for one in found), onsets, alarms)
+            first = {group_id: day for group_id, day in first.items() if group_id not in done}
 
 
 def group_of(message: ChangedGroupDay | str) -> str | None:

@@ -1,58 +1,77 @@
 -- name: lock_onsets
--- One writer a group, also while two processes hold its partition during a rebalance.
-SELECT balance_group, pg_advisory_xact_lock(hashtext('imbalance.onset_days'), balance_group)
-FROM imbalance.groups WHERE group_id = %(group_id)s
+-- One writer a group, also while two processes hold its partition during a rebalance; always in one order.
+SELECT group_id, balance_group
+FROM (
+    SELECT group_id, balance_group
+    FROM imbalance.groups WHERE group_id = ANY (%(group_ids)s)
+    ORDER BY balance_group
+    OFFSET 0
+) AS ordered, LATERAL (SELECT pg_advisory_xact_lock(hashtext('imbalance.onset_days'), balance_group)) AS held
 
--- name: first_unfollowed_day
+-- name: first_unfollowed_days
 -- Group-days are told one by one, but gone over all that are there: the message of one may come long after.
-SELECT min(g.day_start)
-FROM imbalance.group_days g
-LEFT JOIN imbalance.onset_days o USING (balance_group, day_start)
-WHERE g.balance_group = %(group)s
-    AND g.day_start >= %(first)s
-    AND CASE
-        WHEN g.withdrawn THEN o.version IS NOT NULL
-        ELSE (o.version, o.settings_hash) IS DISTINCT FROM (g.version, %(settings_hash)s)
-    END
+SELECT w.balance_group, days.first, days.count
+FROM unnest(%(groups)s::int[], %(firsts)s::timestamptz[]) AS w (balance_group, first), LATERAL (
+    SELECT
+        min(g.day_start) FILTER (WHERE CASE
+            WHEN g.withdrawn THEN o.version IS NOT NULL
+            ELSE (o.version, o.settings_hash) IS DISTINCT FROM (g.version, %(settings_hash)s)
+        END) AS first,
+        count(*)
+    FROM imbalance.group_days g
+    LEFT JOIN imbalance.onset_days o USING (balance_group, day_start)
+    WHERE g.balance_group = w.balance_group AND g.day_start >= w.first
+) AS days
 
 -- name: first_news
 -- The first day, of those gone over, that changed by more than recomputations since it was gone over last.
-SELECT min(g.day_start)
-FROM imbalance.group_days g
-LEFT JOIN imbalance.onset_days o USING (balance_group, day_start)
-WHERE g.balance_group = %(group)s
-    AND g.day_start > %(after)s
-    AND coalesce(g.news_version, CASE WHEN g.is_recomputation THEN 0 ELSE g.version END) > coalesce(o.version, 0)
-    AND NOT (g.withdrawn AND o.version IS NULL)
+SELECT w.balance_group, days.first
+FROM unnest(%(groups)s::int[], %(firsts)s::timestamptz[]) AS w (balance_group, after), LATERAL (
+    SELECT min(g.day_start) AS first
+    FROM imbalance.group_days g
+    LEFT JOIN imbalance.onset_days o USING (balance_group, day_start)
+    WHERE g.balance_group = w.balance_group
+        AND g.day_start > w.after
+        AND coalesce(g.news_version, CASE WHEN g.is_recomputation THEN 0 ELSE g.version END) > coalesce(o.version, 0)
+        AND NOT (g.withdrawn AND o.version IS NULL)
+) AS days
 
--- name: onset_state_before
-SELECT day_start, state FROM imbalance.onset_days
-WHERE balance_group = %(group)s AND day_start < %(first)s AND settings_hash = %(settings_hash)s
-ORDER BY day_start DESC
-LIMIT 1
+-- name: onset_states_before
+SELECT w.balance_group, o.day_start, o.state
+FROM unnest(%(groups)s::int[], %(firsts)s::timestamptz[]) AS w (balance_group, first), LATERAL (
+    SELECT day_start, state FROM imbalance.onset_days
+    WHERE balance_group = w.balance_group AND day_start < w.first AND settings_hash = %(settings_hash)s
+    ORDER BY day_start DESC
+    LIMIT 1
+) AS o
 
 -- name: watched_group_days
 SELECT
-    version, day_start, coverage, supply, imbalance, u_estimate, u_pulse, u_clock, supply_pulse,
-    hour_coverage, hour_imbalance, hour_tolerance
-FROM imbalance.group_days
-WHERE balance_group = %(group)s AND day_start >= %(first)s AND NOT withdrawn
-ORDER BY day_start
+    g.balance_group, g.version, g.day_start, g.coverage, g.supply, g.imbalance, g.u_estimate, g.u_pulse, g.u_clock,
+    g.supply_pulse, g.hour_coverage, g.hour_imbalance, g.hour_tolerance
+FROM unnest(%(groups)s::int[], %(firsts)s::timestamptz[]) AS w (balance_group, first)
+JOIN imbalance.group_days g ON g.balance_group = w.balance_group AND g.day_start >= w.first AND NOT g.withdrawn
+ORDER BY g.balance_group, g.day_start
 
 -- name: forget_onset_days
-DELETE FROM imbalance.onset_days WHERE balance_group = %(group)s AND day_start > %(after)s
+DELETE FROM imbalance.onset_days o
+USING unnest(%(groups)s::int[], %(firsts)s::timestamptz[]) AS w (balance_group, after)
+WHERE o.balance_group = w.balance_group AND o.day_start > w.after
 
 -- name: what_stands
 -- Whether there is anything that what was found could take the place of, or withdraw.
 SELECT
+    w.balance_group,
     EXISTS (
-        SELECT FROM imbalance.group_onsets
-        WHERE balance_group = %(group)s AND alarmed_day > %(after)s AND NOT withdrawn
+        SELECT FROM imbalance.group_onsets o
+        WHERE o.balance_group = w.balance_group AND o.alarmed_day > w.after AND NOT o.withdrawn
     ),
     EXISTS (
-        SELECT FROM imbalance.group_hour_alarms
-        WHERE balance_group = %(group)s AND start_at >= %(after_end)s::timestamptz - INTERVAL '1 hour' AND NOT withdrawn
+        SELECT FROM imbalance.group_hour_alarms a
+        WHERE a.balance_group = w.balance_group AND a.start_at >= w.after_end - INTERVAL '1 hour' AND NOT a.withdrawn
     )
+FROM unnest(%(groups)s::int[], %(firsts)s::timestamptz[], %(ends)s::timestamptz[])
+    AS w (balance_group, after, after_end)
 
 -- name: upsert_onsets
 -- Real, as long as it is not published, stays real: only the last of its versions is rendered.
