@@ -1,4 +1,4 @@
-"""The role of agents, which dies between the transaction of its first group and any acknowledgement."""
+"""The role of agents, which dies between its first transaction and any acknowledgement."""
 
 import os
 import signal

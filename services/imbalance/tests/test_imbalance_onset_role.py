@@ -129,7 +129,7 @@ def test_killed_between_transaction_and_acknowledgement_it_finds_each_once(
     with agents(installation, KILLED) as process:
         assert process.wait(90) == -signal.SIGKILL
     stored = house.rows("SELECT DISTINCT balance_group FROM imbalance.onset_days")
-    assert len(stored) == 1, "the transaction of one group was committed"
+    assert 1 <= len(stored) <= len(GROUPS), "a transaction was committed"
     assert asyncio.run(lag(installation)) == half, "nothing was acknowledged"
     asyncio.run(send(installation, outgoing[half:]))
     with agents(installation) as process:

@@ -52,6 +52,8 @@ _LEAST_CONNECTIONS = 12
 """What the worker's runnables hold at most, all busy at once."""
 _MESSAGES_AT_ONCE = 50
 """Of group-days: a group's years take a second or two, and a rebalance waits for the batch in hand."""
+_GROUPS_AT_ONCE = 10
+"""Gone over before the watchdog is told that it goes on: years of so many are well within its patience."""
 Pool = ConnectionPool[Connection[Any]]
 
 
@@ -142,7 +144,7 @@ class Assembly:
                 handle=watching.handle,
                 metrics=self._process.metrics,
                 key=group_of,
-                at_once=1,
+                at_once=_GROUPS_AT_ONCE,
                 max_records=_MESSAGES_AT_ONCE,
                 version=self._process.version,
             )

@@ -299,7 +299,7 @@ class OnsetWork(Protocol):
     """One transaction on onsets and hourly alarms (§8)."""
 
     def unfollowed(self, first: Mapping[str, datetime]) -> tuple[Collection[str], Sequence[Followable]]:
-        """Hold some of the groups, and read their group-days from the first on that is ``first`` or later and
+        """Hold the groups, and read their group-days from the first on that is ``first`` or later and
         stands otherwise than when it was gone over; from an earlier one if what the days before mean is not
         remembered up to there. Gives the groups that are done with after this transaction, one at least, and
         what is to be gone over: nothing of a group without such a day, or that nobody described.

@@ -28,7 +28,6 @@ from balance_imbalance.domain.onset import Followed, State
 from balance_imbalance.domain.onset_rules import ONSET_VERSION, OnsetRules
 from balance_imbalance.ports import Followable
 
-_GROUPS_AT_ONCE = 100
 _DAYS_AT_ONCE = 10_000
 _BEGINNING = datetime(1, 1, 2, tzinfo=UTC)
 _COLUMNS = ("balance_group", "day_start", "state", "settings_hash", "version")
@@ -61,10 +60,9 @@ class PostgresOnsetWork:
 
     def unfollowed(self, first: Mapping[str, datetime]) -> tuple[Collection[str], Sequence[Followable]]:
         """See the port."""
-        held = sorted(first)[:_GROUPS_AT_ONCE]
         # A snapshot of its own for each statement: the locks first, then what is to be read.
-        numbers = dict(self._rows("lock_onsets", group_ids=held))
-        since = {numbers[name]: first[name] for name in held if name in numbers}
+        numbers = dict(self._rows("lock_onsets", group_ids=list(first)))
+        since = {numbers[name]: first[name] for name in first if name in numbers}
         stamp = self._rules.settings_hash
         days = {
             group: (changed, count)
@@ -89,7 +87,7 @@ class PostgresOnsetWork:
         taken = _few({group: count + self._rules.window_days for group, (_, count) in days.items()})
         found = self._followable({group: windows[group] for group in taken}, before)
         left = set(changed) - taken
-        return [name for name in held if numbers.get(name) not in left], found
+        return [name for name in first if numbers.get(name) not in left], found
 
     def _followable(
         self, windows: Mapping[int, datetime], before: Mapping[int, tuple[datetime, State]]
