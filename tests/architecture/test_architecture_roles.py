@@ -5,7 +5,7 @@ from balance_imbalance import bootstrap as imbalance
 from balance_ingest import bootstrap as ingest
 from balance_local import supervisor
 
-OF_A_SERVICE = {"gateway": gateway.ROLES, "ingest": ingest.ROLES, "imbalance": imbalance.ROLES}
+OF_A_SERVICE = {"gateway": set(gateway.ROLES), "ingest": set(ingest.ROLES), "imbalance": set(imbalance.ROLES)}
 
 
 def test_the_launcher_knows_every_role_of_every_service() -> None:

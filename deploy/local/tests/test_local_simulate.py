@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from balance_gateway.adapters import files
+from balance_gateway.bootstrap import readers
+from balance_gateway.domain.checking import Known, problems_of
+from balance_gateway.domain.radio import RADIO_BUDGET
+from balance_kernel.calendar import Calendar
 from balance_local import simulating
 from balance_local.cli import app
-from balance_local.described import entities, read_file
 from balance_simulator.field import truth_folder
 from typer.testing import CliRunner
 
@@ -34,11 +38,17 @@ def test_a_field_goes_to_a_folder_and_says_what_it_is(tmp_path: Path) -> None:
 
 def test_its_fleet_is_one_the_register_takes(tmp_path: Path) -> None:
     simulate("--modules", "70", "--days", "2", "--groups", "3", "--out", str(tmp_path))
-    fleet = read_file(tmp_path / "fleet.json")
-    made = entities(fleet.usage_points, fleet.balance_groups, None, fleet.modules, fleet.concentrators)
-    kinds = [entity.key.split("/")[0] for entity in made]
+    document = files.read("fleet.json", (tmp_path / "fleet.json").read_bytes())
+    reader, calendar = readers(Calendar()), Calendar()
+    entities, problems = [], []
+    for one in document.written:
+        entity, wrong = reader(one.kind).read(one.fields, one.kind.word, None)
+        entities += [entity] if entity else []
+        problems += wrong
+    assert problems + problems_of(entities, Known(), calendar, accepted=(RADIO_BUDGET,)) == []
+    kinds = [entity.kind.word for entity in entities]
     assert (kinds.count("module"), kinds.count("balance-group")) == (70, 3)
-    assert kinds.count("concentrator") == len(fleet.concentrators) > 2
+    assert kinds.count("concentrator") > 2
 
 
 def test_only_the_faults_asked_for_and_the_truth_where_it_is_wanted(tmp_path: Path) -> None:

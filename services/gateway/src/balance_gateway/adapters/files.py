@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -22,6 +23,7 @@ from balance_gateway.handlers import Written
 
 _DELIMITERS = ",;\t"
 _MOST_ROWS = 1_000_000
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class FileError(ValueError):
@@ -64,10 +66,12 @@ def template(kind: Kind) -> Sequence[str]:
 
 
 def _described(name: str, content: bytes) -> Document:
+    is_json = name.lower().endswith(".json")
     try:
-        document = yaml.load(content.decode("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise FileError([f"{name}: expected a file of YAML, found: {error}"]) from error
+        document = json.loads(content) if is_json else yaml.load(content.decode("utf-8"), _YAML)
+    except (UnicodeDecodeError, ValueError, yaml.YAMLError, RecursionError) as error:
+        what = "JSON" if is_json else "YAML"
+        raise FileError([f"{name}: expected a file of {what}, found: {error}"]) from error
     plurals = {kind.plural: kind for kind in KINDS}
     if not isinstance(document, dict) or set(document) - set(plurals):
         found = ", ".join(map(str, document)) if isinstance(document, dict) else shown(document)
