@@ -1,10 +1,12 @@
 """The command line every service has."""
 
+from argparse import Namespace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from balance_chassis import command_line
+from balance_chassis.command_line import Command
 from balance_chassis.lifecycle import EXIT_SETTINGS
 from balance_chassis.settings import SettingsError
 
@@ -20,7 +22,13 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str, load: Any = lambda: SE
         roles=("worker", "live"),
         build=lambda settings, role: (settings, role),  # type: ignore[arg-type, return-value] # handed on
         migrate=lambda _: ["0001_create_evidence"],
+        further=[Command("weigh", "weigh something", lambda parser: parser.add_argument("what"), weigh)],
     )
+
+
+def weigh(settings: Any, arguments: Namespace) -> int:
+    print(settings is SETTINGS, arguments.what)
+    return 3
 
 
 def test_a_role_is_run_on_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +66,16 @@ def test_check_config_touches_nothing(
     assert capsys.readouterr().out == ""
 
 
-@pytest.mark.parametrize("command", [("check-config",), ("migrate",), ("run", "--role", "live")])
+def test_a_further_command_of_a_service_is_run_on_the_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "weigh", "gold") == 3
+    assert capsys.readouterr().out == "True gold\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("check-config",), ("migrate",), ("run", "--role", "live"), ("weigh", "gold")]
+)
 def test_wrong_settings_are_said_in_words(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
