@@ -1,11 +1,12 @@
 # Every target sets up first what it needs; a second run skips what is there.
 PYTHON ?= python3
 BIN := .venv/bin
+VENDOR := services/gateway/src/balance_gateway/static/vendor
 PACKAGES := libs schemas services deploy tests
 
 export BALANCE_REAL_DATA ?= $(abspath ../shared/data)
 
-.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy bench-forecast bench-onset field-year fuzz-ingest generate locks
+.PHONY: test-timescale help setup up down lint demo test e2e chaos bench-spine bench-ingest bench-imbalance bench-vee bench-inadequacy bench-forecast bench-onset field-year fuzz-ingest generate locks web
 
 help: ## what there is
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -63,6 +64,11 @@ bench-onset: setup ## onsets and hourly alarms that are none on healthy groups, 
 
 bench-forecast: setup ## month-end forecasts of real homes beside pro rata, what intervals hold, a night of the fleet
 	$(BIN)/python -m balance_bench.forecast $(BENCH)
+
+web: ## what pages take from others, anew after a change of deploy/web/package.json (needs Node)
+	cd deploy/web && npm ci
+	cp deploy/web/node_modules/uplot/dist/uPlot.iife.min.js deploy/web/node_modules/uplot/dist/uPlot.min.css $(VENDOR)
+	cp deploy/web/node_modules/uplot/LICENSE $(VENDOR)/uPlot.LICENSE
 
 MINUTES ?= 10
 fuzz-ingest: setup ## any bytes at the doors of ingest, led by coverage; MINUTES=10
