@@ -32,6 +32,7 @@ DOMAIN_MAY_IMPORT = {
     "scipy",
     "statistics",
     "typing",
+    "unicodedata",
     "zlib",
     "zoneinfo",
     "balance_kernel",

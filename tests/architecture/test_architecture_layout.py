@@ -30,6 +30,10 @@ IN_A_SERVICE = (
 MAY_BE_IN_A_SERVICE = {
     "entrypoints/kafka.py",
     "entrypoints/mqtt.py",
+    # Pages: the application, what every page has; a command of the service alone.
+    "entrypoints/http.py",
+    "entrypoints/desk.py",
+    "entrypoints/console.py",
     "entrypoints/weather.py",
     # Steps of handlers, over ports alone, where these have too many for one module: domain/ may know no port.
     # `computing` is a folder beside it.
@@ -82,7 +86,7 @@ def test_a_service_has_the_same_rooms_as_every_other(service: Path) -> None:
 def test_every_statement_is_run_by_name_and_every_name_is_a_statement(service: Path) -> None:
     queries = "\n".join(f.read_text("utf-8") for f in service.glob("src/*/sql/*.sql"))
     written = set(re.findall(r"^-- name: (\w+)$", queries, re.MULTILINE))
-    code = "\n".join(f.read_text("utf-8") for f in service.glob("src/*/adapters/*.py"))
+    code = "\n".join(f.read_text("utf-8") for f in service.glob("src/**/*.py"))
     assert not set(re.findall(r'\bstatement\("(\w+)"\)', code)) - written
     assert not written - set(re.findall(r'"(\w+)"', code))
 

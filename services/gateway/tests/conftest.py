@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 from balance_chassis.migrations import migrate
 from balance_chassis.postgres import make_pool
 from balance_chassis.testing import Installation
+from balance_gateway.adapters import files
+from balance_gateway.adapters.accounts import PostgresAccounts
+from balance_gateway.adapters.credentials import Passwords
+from balance_gateway.adapters.people import PostgresPeople
 from balance_gateway.adapters.postgres import PostgresRegister
 from balance_gateway.adapters.queries import SCHEMA
+from balance_gateway.adapters.reads import PostgresReads
+from balance_gateway.adapters.uploads import PostgresUploads
 from balance_gateway.bootstrap import readers
 from balance_gateway.domain.changes import Author
 from balance_gateway.domain.checking import Known, problems_of
@@ -24,9 +33,16 @@ from balance_gateway.domain.kinds import (
     USAGE_POINT,
     Entity,
 )
+from balance_gateway.domain.people import Caller
 from balance_gateway.domain.problems import Problem
-from balance_gateway.handlers import Registering, Written
+from balance_gateway.entrypoints.desk import Rooms
+from balance_gateway.entrypoints.http import make_app
+from balance_gateway.handlers import Importing, Registering, Written
 from balance_kernel.calendar import Calendar
+from flask import Flask
+from flask.testing import FlaskClient
+from psycopg_pool import ConnectionPool
+from werkzeug.test import TestResponse
 
 SINCE = "2024-10-01T00:00:00+03:00"
 SINCE_MS = 1_727_730_000_000
@@ -138,6 +154,7 @@ class House:
     registering: Registering
     register: PostgresRegister
     conn: psycopg.Connection[Any]
+    pool: ConnectionPool[psycopg.Connection[Any]]
 
     def import_all(self, *written: Written, **options: Any) -> list[str]:
         """Import; subjects of what was changed. Problems fail the test."""
@@ -174,4 +191,81 @@ def house(place: Installation) -> Iterator[House]:
         conn.execute("TRUNCATE gateway.entities, gateway.links, gateway.changes, gateway.outbox")
         conn.execute("ALTER TABLE gateway.changes ENABLE TRIGGER ALL")
         register = PostgresRegister(pool)
-        yield House(Registering(register, readers(CALENDAR), CALENDAR), register, conn)
+        yield House(Registering(register, readers(CALENDAR), CALENDAR), register, conn, pool)
+
+
+CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+PASSWORD = "seven wet gloves"
+
+
+class Clock:
+    """Says what time it is; tests move it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 10, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def pass_by(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+class Browser:
+    """Somebody's browser: keeps cookies, sends forms as the page they are on has them."""
+
+    def __init__(self, client: FlaskClient) -> None:
+        self.client = client
+
+    def get(self, address: str, **options: Any) -> TestResponse:
+        return self.client.get(address, **options)
+
+    def post(self, address: str, *, on: str = "/me", **fields: Any) -> TestResponse:
+        """Send a form with the token of the page `on`; a file as (stream, name)."""
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.client.get(on).text)
+        return self.client.post(address, data={"csrf_token": found[1] if found else "", **fields})
+
+    def sign_in(self, login: str, password: str = PASSWORD, **fields: Any) -> TestResponse:
+        return self.post("/sign-in", on="/sign-in", login=login, password=password, **fields)
+
+
+class Desk:
+    """The pages on an empty database."""
+
+    def __init__(self, house: House) -> None:
+        self.house, self.clock = house, Clock()
+        self.people = PostgresPeople(house.pool, CHEAP, self.clock)
+        self.accounts = PostgresAccounts(house.pool, CHEAP, self.clock)
+        reads = PostgresReads(house.pool)
+        importing = Importing(house.registering, PostgresUploads(house.pool), files.read)
+        self.rooms = Rooms(house.registering, reads, self.people, self.accounts, CALENDAR, importing)
+        self.app: Flask = make_app(self.rooms, "k" * 32, is_secure=False)
+        self.app.testing = True
+        self.app.config["PROPAGATE_EXCEPTIONS"] = False
+
+    def add(self, login: str, role: str, *subtree: str) -> None:
+        """An account with a password of its own."""
+        password = self.accounts.add(login, role, subtree, "en", Caller())
+        account, token = self.accounts.one(login), ""
+        assert account
+        self.people.change_password(account, password, PASSWORD, token, Caller())
+
+    def browser(self) -> Browser:
+        """Of nobody yet."""
+        return Browser(self.app.test_client())
+
+    def visit(self, role: str, *subtree: str) -> Browser:
+        """The browser of somebody of that role who is signed in; the login is the role."""
+        self.add(role, role, *subtree)
+        browser = self.browser()
+        assert browser.sign_in(role).status_code == 302
+        return browser
+
+
+@pytest.fixture
+def desk(house: House) -> Desk:
+    """Pages without an account: `desk.visit("operator", "Region").get("/groups")`."""
+    house.conn.execute("ALTER TABLE gateway.audit DISABLE TRIGGER ALL")
+    house.conn.execute("TRUNCATE gateway.accounts, gateway.sessions, gateway.audit")
+    house.conn.execute("ALTER TABLE gateway.audit ENABLE TRIGGER ALL")
+    return Desk(house)

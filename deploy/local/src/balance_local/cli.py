@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -173,6 +175,17 @@ def drop(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
             typer.confirm(f"Remove installation {chosen.name} with all its data?", abort=True)
         chosen.drop()
         say(f"installation {chosen.name} removed")
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+def person(
+    words: Annotated[list[str], typer.Argument(help="add LOGIN --role administrator; --help says more.")],
+) -> None:
+    """Accounts of people: the gateway's own command, on the installation chosen."""
+    with _errors_in_words():
+        chosen = _opened()
+        command = [sys.executable, "-m", "balance_gateway", "person", *words]
+        raise typer.Exit(subprocess.run(command, env={**os.environ, **chosen.environment()}).returncode)
 
 
 @app.command()

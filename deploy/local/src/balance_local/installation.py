@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,7 @@ _PASSED_ON = (
     "BALANCE_LOG_LEVEL",
     "BALANCE_INGEST_MQTT_",
     "BALANCE_IMBALANCE_WEATHER_",
+    "BALANCE_GATEWAY_",
 )
 """Beginnings of the variables an installation takes over: TLS, SASL, names and passwords, the log level, the
 MQTT broker of an edge, the weather service.
@@ -101,6 +103,7 @@ class Installation:
             "BALANCE_CALENDAR_ZONE": self.description.zone,
             "BALANCE_CALENDAR_DAY_START_HOUR": str(self.description.day_start_hour),
             "BALANCE_CLOCK": self.description.clock,
+            "BALANCE_GATEWAY_SECRET_KEY_FILE": str(_secret_key(self.folder)),
         }
 
     def settings(self) -> Settings:
@@ -235,6 +238,20 @@ def _words(description: Description | None) -> str:
         return "nothing"
     hour = f"{description.day_start_hour:02}:00"
     return f"in {description.zone}, days from {hour}, clock {description.clock}"
+
+
+def _secret_key(folder: Path) -> Path:
+    """The file with what sessions of people are signed with, made once."""
+    path = folder / "secret.key"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError), open(path, "x", opener=_secretly) as file:
+            file.write(secrets.token_urlsafe(48))
+    return path
+
+
+def _secretly(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _create_database(running: Stack, name: str) -> None:

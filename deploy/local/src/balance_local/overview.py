@@ -8,7 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from balance_local import lag, services, supervisor
+from balance_local import lag, ports, services, supervisor
 from balance_local.dead_letters import Letter
 from balance_local.installation import Description, Installation
 from balance_local.stack import Stack
@@ -76,6 +76,9 @@ def _addresses(chosen: Installation) -> Table:
     table.add_row(
         "calendar", f"{chosen.description.zone}, days from {hour}, clock {chosen.description.clock}"
     )
+    pages = ports.recorded_port(chosen.folder, supervisor.PAGES)
+    if pages is not None:
+        table.add_row("pages", f"http://127.0.0.1:{pages}")
     table.add_row("logs", str(chosen.folder / "logs"))
     return table
 

@@ -17,7 +17,18 @@ from balance_simulator.playbook import Playbook
 from balance_simulator.scenario import Scenario
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from balance_local import assets, draining, group_spans, group_table, installation, paths, playing, screen
+from balance_local import (
+    assets,
+    draining,
+    group_spans,
+    group_table,
+    installation,
+    paths,
+    playing,
+    ports,
+    screen,
+    supervisor,
+)
 from balance_local.group_spans import GroupSpan
 from balance_local.group_table import Known
 from balance_local.installation import Installation, InstallationError
@@ -153,6 +164,9 @@ def show(on: Screen, title: str, spans: Sequence[GroupSpan], what: Known) -> Non
 
 def where(on: Screen, place: Installation) -> None:
     """Addresses to look at."""
+    port = ports.recorded_port(place.folder, supervisor.PAGES)
+    let_in = f"{COMMAND} -i {place.name} person add me --role operator"
+    on.say(f"pages     http://127.0.0.1:{port}; let yourself in: {let_in}")
     settings = place.settings().kafka
     topic = topic_name(settings, catalogue.IMBALANCE)
     on.say(f"tables    {COMMAND} -i {place.name} psql, and there: select * from imbalance.v_group_states;")

@@ -18,6 +18,7 @@ from balance_local import ports
 
 PROCESSES = (
     ("gateway", "worker", None),
+    ("gateway", "web", None),
     ("ingest", "worker", None),
     ("ingest", "live", None),
     ("ingest", "backlog", None),
@@ -32,6 +33,8 @@ PROCESSES = (
 SERVICES = tuple(dict.fromkeys(service for service, _, _ in PROCESSES))
 ALWAYS = tuple((service, role) for service, role, variable in PROCESSES if variable is None)
 """Service and role of what runs in every installation."""
+WEB, PAGES = "web", "pages"
+"""The role that has pages, and what their port is recorded as."""
 EXIT_SETTINGS = 78  # starting again does not help; see balance_chassis.lifecycle
 PATIENCE_S = 30.0
 
@@ -61,6 +64,7 @@ class Keeper:
     def __init__(self, service: Service, folder: Path) -> None:
         """Nothing is started yet."""
         self.service = service
+        self._folder = folder
         self._log = log_of(folder, service)
         self._process: subprocess.Popen[bytes] | None = None
         self._started = 0.0
@@ -111,7 +115,7 @@ class Keeper:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 command,
-                env={**os.environ, "BALANCE_HTTP_PORT": str(self.service.port)},
+                env={**os.environ, "BALANCE_HTTP_PORT": str(self.service.port), **self._pages()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -120,6 +124,12 @@ class Keeper:
             )
         self._started = now
         self.service.pid = self._process.pid
+
+    def _pages(self) -> dict[str, str]:
+        """The variable of a process that has pages: their port."""
+        if self.service.role != WEB:
+            return {}
+        return {"BALANCE_GATEWAY_WEB_PORT": str(ports.choose(self._folder, PAGES))}
 
 
 def run(folder: Path, names: Sequence[str]) -> None:

@@ -1,12 +1,14 @@
-"""`python -m balance_gateway run --role worker`, `migrate`, `check-config`."""
+"""`python -m balance_gateway run --role web`, `migrate`, `check-config`, `person reset anna`."""
 
 from __future__ import annotations
 
 import sys
 
 from balance_chassis import command_line
+from balance_chassis.command_line import Command
 
 from balance_gateway import bootstrap
+from balance_gateway.entrypoints import console
 from balance_gateway.settings import load
 
 
@@ -19,6 +21,7 @@ def main() -> int:
         roles=bootstrap.ROLES,
         build=bootstrap.build,
         migrate=bootstrap.migrate,
+        further=[Command("person", "let somebody sign in", console.describe_person, bootstrap.person)],
     )
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol
 
 from balance_kernel.calendar import Calendar
 
-from balance_gateway.domain.changes import Author, Change, Standing, differences
+from balance_gateway.domain.changes import Author, Change, Standing, differences, outside
 from balance_gateway.domain.checking import problems_of
 from balance_gateway.domain.kinds import BY_WORD, Entity, Kind, Value
 from balance_gateway.domain.problems import Problem, RefusedError
 from balance_gateway.domain.reading import Reader
-from balance_gateway.ports import Key, Register, Work
+from balance_gateway.ports import Key, Register, Upload, Uploads, Work
 
 Readers = Callable[[Kind], Reader]
 """A reader of each kind."""
+LASTING = timedelta(hours=1)
+"""How long a file is kept for who gave it to decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,30 @@ class Imported:
     changes: Sequence[Change]
     unchanged: int
     problems: Sequence[Problem] = ()
+
+
+class Document(Protocol):
+    """What a file holds."""
+
+    @property
+    def written(self) -> Sequence[Written]:
+        """Its entities."""
+
+    def told(self, problem: Problem) -> str:
+        """A problem with the place in the file where it can be mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a file would change, or did; `problems` with their places in it.
+
+    `token` names the file where it is kept to be decided.
+    """
+
+    file_name: str
+    found: Imported
+    problems: Sequence[str] = ()
+    token: str | None = None
 
 
 class ConflictError(Exception):
@@ -72,6 +101,8 @@ class Registering:
             if problems:
                 return Imported((), 0, problems)
             changes = _changes(entities, standing)
+            if problems := _outside(changes, author):
+                return Imported((), 0, problems)
             if not dry:
                 work.write(changes, author)
             return Imported(changes, len(entities) - len(changes))
@@ -119,6 +150,8 @@ class Registering:
         if problems := problems_of([entity], work.known([entity]), self._calendar):
             raise RefusedError(problems)
         changes = _changes([entity], {} if standing is None else {entity.key: standing}, restored)
+        if problems := _outside(changes, author):
+            raise RefusedError(problems)
         work.write(changes, author)
         return changes[0].version if changes else found or 0
 
@@ -144,11 +177,57 @@ class Registering:
         return entities, standing, problems
 
 
+class Importing:
+    """Proposes imports and does them."""
+
+    def __init__(
+        self, registering: Registering, uploads: Uploads, read: Callable[[str, bytes], Document]
+    ) -> None:
+        """Take what changes the register, where files are kept, and how they are read."""
+        self._registering = registering
+        self._uploads = uploads
+        self._read = read
+
+    def propose(self, file_name: str, content: bytes, author: Author) -> Proposal:
+        """What a file would change; it is kept for its author if nothing is wrong with it.
+
+        What is wrong with the file itself is raised as its reader does.
+        """
+        proposal = self._import(file_name, content, author, dry=True)
+        if proposal.problems or not proposal.found.changes:
+            return proposal
+        token = secrets.token_urlsafe(24)
+        self._uploads.keep(token, author.name, Upload(file_name, _digest(content), content), LASTING)
+        return Proposal(file_name, proposal.found, token=token)
+
+    def do(self, token: str, author: Author) -> Proposal:
+        """Let a file that was proposed be imported, whatever stands by now; problems as they then are.
+
+        Raises NothingThereError when it is not kept any more, or was somebody else's.
+        """
+        upload = self._uploads.kept(token, author.name)
+        if upload is None or upload.digest != _digest(upload.content):
+            raise NothingThereError("the file is kept no more: give it again")
+        proposal = self._import(upload.file_name, upload.content, author, dry=False)
+        if not proposal.problems:
+            self._uploads.drop(token)
+        return proposal
+
+    def _import(self, file_name: str, content: bytes, author: Author, *, dry: bool) -> Proposal:
+        document = self._read(file_name, content)
+        found = self._registering.import_all(document.written, author, dry=dry)
+        return Proposal(file_name, found, [document.told(problem) for problem in found.problems])
+
+
 def _key_of(written: Written) -> Key | None:
     """Kind and id, if it says a usable one."""
     fields = written.fields
     name = fields.get(written.kind.id_field) if isinstance(fields, Mapping) else None
     return (written.kind.word, name.strip()) if isinstance(name, str) and name.strip() else None
+
+
+def _outside(changes: Sequence[Change], author: Author) -> list[Problem]:
+    return [problem for change in changes for problem in outside(change, author.subtree)]
 
 
 def _changes(
@@ -164,3 +243,7 @@ def _changes(
 def _differs(before: Value, after: Value) -> bool:
     """A field that is not there is as one without a value: the record may have got it since."""
     return before != after and any(differences(before, after))
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()

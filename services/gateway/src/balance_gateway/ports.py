@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
 from balance_gateway.domain.changes import Author, Change, Standing
@@ -49,11 +50,32 @@ class Register(Protocol):
         """A transaction: ended well it stands, with an error nothing of it does."""
 
 
+class Upload(NamedTuple):
+    """A file whose import was proposed; SHA-256 of its content."""
+
+    file_name: str
+    digest: bytes
+    content: bytes
+
+
+class Uploads(Protocol):
+    """Files between a proposed import and its decision."""
+
+    def keep(self, token: str, author: str, upload: Upload, lasting: timedelta) -> None:
+        """Keep a file for its author, so long."""
+
+    def kept(self, token: str, author: str) -> Upload | None:
+        """The file of that token, if it is that author's and its time is not over."""
+
+    def drop(self, token: str) -> None:
+        """Delete a file."""
+
+
 class Reads(Protocol):
     """What is read for pages."""
 
-    def rows(self, name: str, **values: Any) -> Sequence[Mapping[str, Any]]:
+    def rows(self, name: str, /, **values: Any) -> Sequence[Mapping[str, Any]]:
         """All rows of a query by its name."""
 
-    def row(self, name: str, **values: Any) -> Mapping[str, Any] | None:
+    def row(self, name: str, /, **values: Any) -> Mapping[str, Any] | None:
         """The first row, None without one."""

@@ -15,8 +15,10 @@ from balance_gateway.adapters.queries import SCHEMA, statement
 from balance_gateway.adapters.wire import TOPICS
 from balance_gateway.domain.changes import Author, Change, Standing
 from balance_gateway.domain.checking import Fitting, Known
+from balance_gateway.domain.finding import words
 from balance_gateway.domain.kinds import (
     BALANCE_GROUP,
+    BY_WORD,
     CONCENTRATOR,
     MODULE,
     USAGE_POINT,
@@ -28,6 +30,8 @@ from balance_gateway.ports import Key, Logged, Work
 
 _KEYS_A_ROW = 500
 """Entities an outbox row names: the publisher sends a few rows at once."""
+
+_WORDED_AT_ONCE = 500
 
 
 class PostgresRegister:
@@ -48,6 +52,19 @@ class PostgresRegister:
         """How many entities stand, by the word of their kind."""
         with self._pool.connection() as conn:
             return dict(conn.execute(statement("counts")).fetchall())
+
+    def give_words(self) -> int:
+        """Let some entities be found that were written before there was a search; how many."""
+        with self._pool.connection() as conn:
+            rows = conn.execute(statement("entities_without_words"), {"most": _WORDED_AT_ONCE}).fetchall()
+            given: dict[str, list[Any]] = {"kinds": [], "names": [], "versions": [], "words": []}
+            for kind, name, version, value in rows:
+                found = json.dumps(words(Entity(BY_WORD[kind], name, value)), ensure_ascii=False)
+                for column, each in zip(given.values(), (kind, name, version, found), strict=True):
+                    column.append(each)
+            if rows:
+                conn.execute(statement("give_words"), given)
+        return len(rows)
 
     def unpublished(self) -> int:
         """Rows of the outbox that are not sent yet."""
@@ -107,6 +124,7 @@ class PostgresWork:
             **_columns(keys),
             "versions": [change.version for change in changes],
             "values": [_json(change.entity.value) for change in changes],
+            "words": [json.dumps(words(change.entity), ensure_ascii=False) for change in changes],
             "befores": [_json(change.before.value) if change.before else None for change in changes],
             "restored": [change.restored for change in changes],
             "author": author.name,

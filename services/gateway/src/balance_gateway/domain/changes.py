@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from balance_gateway.domain.kinds import Entity, Value
-from balance_gateway.domain.problems import Path, shown
+from balance_gateway.domain.problems import Path, Problem, shown
 from balance_gateway.domain.reading import instant_text
 
 _INSTANTS = ("fitted_at", "removed_at", "valid_from", "valid_to")
@@ -15,11 +15,15 @@ _INSTANTS = ("fitted_at", "removed_at", "valid_from", "valid_to")
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who changes the register, by which way, and why. The way is a word: import, form, api, restore."""
+    """Who changes the register, by which way, and why. The way is a word: import, form, api, restore.
+
+    With a subtree of the object tree nothing may be changed that lies elsewhere, before or after.
+    """
 
     name: str
     way: str
     reason: str | None = None
+    subtree: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,21 @@ class Difference(NamedTuple):
         if value is not None and self.path and self.path[-1] in _INSTANTS:
             return instant_text(value)
         return shown(value)
+
+
+def outside(change: Change, subtree: Sequence[str]) -> Iterator[Problem]:
+    """What keeps somebody with that subtree from making a change; nothing does without one."""
+    before = change.before.value if change.before else change.entity.value
+    for value in (before, change.entity.value) if subtree else ():
+        path = value.get("object_path")
+        if path is None:
+            words = "expected somebody whose subtree is the whole tree, for it has no place in the tree"
+            yield Problem(change.entity.subject, (), words)
+            return
+        if list(path[: len(subtree)]) != list(subtree):
+            words = f"expected a path beneath {' > '.join(subtree)}, found another"
+            yield Problem(change.entity.subject, ("object_path",), words)
+            return
 
 
 def differences(before: Any, after: Any, path: Path = ()) -> Iterator[Difference]:

@@ -48,6 +48,12 @@ def over_budget(changed: Sequence[Entity], settings: Settings) -> Iterator[Probl
                 )
 
 
+def packets_a_day(settings: Settings, concentrator: str, at: int) -> Fraction:
+    """What a concentrator's radio gathers a day at an instant, in ms since 1970."""
+    spans = _by_concentrator(settings).get(concentrator, ())
+    return sum((cost for start, end, cost in spans if start <= at < end), Fraction(0))
+
+
 def _by_concentrator(settings: Settings) -> dict[str, list[tuple[int, int, Fraction]]]:
     """Spans (start, end, packets a day) that each concentrator gathers."""
     found: dict[str, list[tuple[int, int, Fraction]]] = {}

@@ -29,12 +29,22 @@ WHERE e.kind = %(kind)s AND e.value->>'state' = 'ACTIVE' AND e.id IN (
 SELECT kind, name, after FROM gateway.changes WHERE number = %(number)s
 
 -- name: write_entities
-INSERT INTO gateway.entities AS t (kind, name, version, value, changed_at)
-SELECT kind, name, version, value, now()
-FROM unnest(%(kinds)s::text[], %(names)s::text[], %(versions)s::bigint[], %(values)s::jsonb[])
-    AS given (kind, name, version, value)
+INSERT INTO gateway.entities AS t (kind, name, version, value, changed_at, words)
+SELECT kind, name, version, value, now(), array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(words)))
+FROM unnest(%(kinds)s::text[], %(names)s::text[], %(versions)s::bigint[], %(values)s::jsonb[], %(words)s::jsonb[])
+    AS given (kind, name, version, value, words)
 ON CONFLICT (kind, name) DO UPDATE SET
-    version = excluded.version, value = excluded.value, changed_at = excluded.changed_at
+    version = excluded.version, value = excluded.value, changed_at = excluded.changed_at, words = excluded.words
+
+-- name: entities_without_words
+SELECT kind, name, version, value FROM gateway.entities WHERE words IS NULL ORDER BY id LIMIT %(most)s
+
+-- name: give_words
+-- Of the versions that were read alone: who changed one since has given it its own.
+UPDATE gateway.entities e SET words = array_to_tsvector(ARRAY(SELECT jsonb_array_elements_text(given.words)))
+FROM unnest(%(kinds)s::text[], %(names)s::text[], %(versions)s::bigint[], %(words)s::jsonb[])
+    AS given (kind, name, version, words)
+WHERE e.kind = given.kind AND e.name = given.name AND e.version = given.version AND e.words IS NULL
 
 -- name: forget_links
 DELETE FROM gateway.links l
