@@ -14,6 +14,8 @@ from balance_local.database import Database
 from balance_local.installation import Installation
 from balance_local.supervisor import Service
 
+from balance_chaos.stage import COMPUTING
+
 Fault = Callable[[Installation, Path], None]
 
 
@@ -44,12 +46,12 @@ def kill_supervisor_too(made: Installation, _root: Path) -> None:
     victim = _running(made, "ingest", "worker")
     _kill_daemon(services.daemon(made.folder))
     _killed(psutil.Process(victim.pid))
-    made.services_up()
+    made.services_up(names=COMPUTING)
 
 
 def every_fault() -> Sequence[Fault]:
-    """One of each: every role of every service, broker, database, supervisor."""
-    roles = [kill_service(service, role) for service, role in supervisor.ALWAYS]
+    """One of each: every role of the services that compute, broker, database, supervisor."""
+    roles = [kill_service(service, role) for service, role in supervisor.ALWAYS if service in COMPUTING]
     return [*roles, kill_broker, kill_database, kill_supervisor_too]
 
 

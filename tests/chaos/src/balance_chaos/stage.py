@@ -10,8 +10,10 @@ from pathlib import Path
 from balance_chassis.settings import Settings
 from balance_local import installation, paths, stack
 from balance_local.installation import Installation
-from balance_local.supervisor import SERVICES
 from balance_schemas.codec import Codec, load_ids
+
+COMPUTING = ("ingest", "imbalance")
+"""Services that have a part in what is computed: fleets are described by messages of their own."""
 
 
 @contextmanager
@@ -38,7 +40,7 @@ def fresh_installation(
     zone: str,
     day_start_hour: int = 0,
     clock: str = "packets",
-    services: Sequence[str] = SERVICES,
+    services: Sequence[str] = COMPUTING,
     **variables: str,
 ) -> Iterator[Installation]:
     """An empty installation with these services running; dropped at the end.
