@@ -30,9 +30,10 @@ COMMENT ON COLUMN v_heard.module_id IS 'Radio module.';
 COMMENT ON COLUMN v_heard.heard_at IS 'When it was last heard.';
 COMMENT ON COLUMN v_heard.concentrator_id IS 'Concentrator that heard it.';
 
-CREATE INDEX findings_by_point_name ON findings (usage_point_id, changed_at) WHERE usage_point_id IS NOT NULL;
-CREATE INDEX findings_by_module_name ON findings (module_id, changed_at) WHERE module_id IS NOT NULL;
-CREATE INDEX findings_by_concentrator_name ON findings (concentrator_id, changed_at) WHERE concentrator_id IS NOT NULL;
-CREATE INDEX modules_heard_by_concentrator ON modules_heard (concentrator_id);
+-- By hash: an id that somebody made up may be longer than a B-tree takes.
+CREATE INDEX findings_by_point_name ON findings USING hash (usage_point_id) WHERE usage_point_id IS NOT NULL;
+CREATE INDEX findings_by_module_name ON findings USING hash (module_id) WHERE module_id IS NOT NULL;
+CREATE INDEX findings_by_concentrator_name ON findings USING hash (concentrator_id) WHERE concentrator_id IS NOT NULL;
+CREATE INDEX modules_heard_by_concentrator ON modules_heard USING hash (concentrator_id);
 
 GRANT SELECT ON v_registers, v_clock, v_heard TO balance_reader;
