@@ -11,9 +11,9 @@ PROTOTYPE = "430,000–500,000"
 
 NEXT_STEPS = """\
 Readings are encoded and decoded by columns already, and nightly results give way to what is due. Beside the
-path itself the same cores find onsets and judge what is unusual. Next steps: onsets of many groups with few
-new days in one transaction instead of one each; count the statements of a batch in the database, first those
-that look up touched group-days and the readings of groups; compute the group-days of like groups together."""
+path itself the same cores find onsets, ten groups in a transaction, and judge what is unusual. Next steps:
+count the statements of a batch in the database, first those that look up touched group-days, the readings of
+groups and what is unusual about them; compute the group-days of like groups together."""
 
 _AGAINST_THE_PROTOTYPE = """\
 A prototype of this design did {prototype} readings/s on two cores; this run did {rate:,}. It used
