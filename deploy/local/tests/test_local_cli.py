@@ -1,6 +1,7 @@
 """The `balance` command refuses in words what cannot be, before anything is started or made."""
 
 import os
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -62,6 +63,21 @@ def test_sql_is_in_the_zone_of_the_installation(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("PGTZ", "UTC")
     CliRunner().invoke(app, ["psql"])
     assert found == ["Europe/Madrid", "UTC"]
+
+
+def test_accounts_are_the_gateways_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[list[str]] = []
+    made = SimpleNamespace(environment=dict)
+    monkeypatch.setattr(installation, "opened", lambda *_: made)
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        found.append(command[1:])
+        return SimpleNamespace(returncode=3)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    words = ["person", "add", "anna", "--role", "administrator"]
+    assert CliRunner().invoke(app, ["-i", "demo", *words]).exit_code == 3
+    assert found == [["-m", "balance_gateway", *words]]
 
 
 @pytest.mark.parametrize(

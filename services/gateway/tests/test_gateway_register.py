@@ -96,6 +96,18 @@ def test_what_was_is_restored_as_a_new_change(a: Any, house: Any) -> None:
         registering.restore(0, IVAN, 3)
 
 
+def test_what_was_logged_before_a_record_got_a_field_is_restored(a: Any, house: Any) -> None:
+    house.import_all(a.concentrator(), a.module())
+    house.import_all(a.module(batteries=[]))
+    house.conn.execute("ALTER TABLE gateway.changes DISABLE TRIGGER ALL")
+    house.conn.execute("UPDATE gateway.changes SET after = after - 'firmware' WHERE name = 'M-1'")
+    house.conn.execute("ALTER TABLE gateway.changes ENABLE TRIGGER ALL")
+    ((first,),) = house.rows("SELECT min(number) FROM gateway.v_changes WHERE name = 'M-1'")
+    assert house.registering.restore(first, IVAN, 2) == 3
+    ((value,),) = house.rows("SELECT value FROM gateway.v_entities WHERE name = 'M-1'")
+    assert (value["firmware"], len(value["batteries"])) == (None, 1)
+
+
 def test_what_may_stand_no_longer_is_not_restored(a: Any, house: Any) -> None:
     registering = house.registering
     registering.change(a.usage_point(), IVAN, None)

@@ -128,7 +128,11 @@ class Registering:
             logged = work.logged(number)
             if logged is None:
                 raise NothingThereError(f"there is no change no. {number}")
-            entity = Entity(BY_WORD[logged.kind], logged.name, logged.after)
+            # Read again: its record may have got fields since.
+            kind = BY_WORD[logged.kind]
+            entity, problems = self._readers(kind).read(logged.after, f"{kind.word}/{logged.name}", None)
+            if entity is None:
+                raise RefusedError(problems)
             standing = work.standing([entity.key]).get(entity.key)
             return self._let_stand(entity, standing, author, version, work, number)
 
